@@ -8,11 +8,13 @@ export type NetworkMode =
   | { readonly kind: "host" }
   /** A routed veth pair without a bridge; `gateway=off`: no default route, `masquerade=off`: no way outside. */
   | { readonly kind: "ptp"; readonly gateway: boolean; readonly masquerade: boolean }
-  | { readonly kind: "container"; readonly nameOrId: string }
+  /** The namespace of a container, given by name, id or the beginning of its id. */
+  | { readonly kind: "container"; readonly container: string }
+  /** The namespace that a file (absolute path) refers to, such as /run/netns/blue. */
   | { readonly kind: "ns"; readonly path: string };
 
-/** `--add-host NAME:ADDRESS`; the address `host-gateway` stands for the network's gateway. */
-export interface ExtraHost {
+/** A line of the container's /etc/hosts; `host-gateway` stands for the host's address on the network. */
+export interface HostRequest {
   readonly name: string;
   readonly address: string;
 }
@@ -20,13 +22,14 @@ export interface ExtraHost {
 /** Everything `run` takes about the network. */
 export interface NetworkOptions {
   readonly mode: NetworkMode;
-  /** `--ip`, dotted. */
-  readonly ip?: string;
-  /** `--mac-address`, lower case with colons, unicast. */
-  readonly mac?: string;
-  /** `--dns`: addresses; `none` leaves the container's own resolv.conf; empty: the host's. */
+  /** Dotted IPv4 address; null lets the network choose. */
+  readonly ip: string | null;
+  /** `02:53:ac:10:00:02`, unicast, in lower case; null lets the network choose. */
+  readonly mac: string | null;
+  /** Name servers' addresses; empty means the host's own; `"none"` leaves the container's file alone. */
   readonly dns: readonly string[] | "none";
+  /** Search domains; `["."]` means none, empty means the host's. */
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];
-  readonly extraHosts: readonly ExtraHost[];
+  readonly addHosts: readonly HostRequest[];
 }
