@@ -1,109 +1,125 @@
 /**
  * x86-64: SyscallProgram verbs to machine code. Arguments in rdi rsi rdx r10 r8 r9, number and result in rax;
- * the call itself clobbers rcx and r11 (arch/x86/entry/entry_64.S), so rcx serves as the scratch register.
- * Nothing that the C calling convention preserves is touched, and the stack is not used.
+ * the call itself clobbers rcx and r11 (arch/x86/entry/entry_64.S), so rcx is the scratch register. ebx holds
+ * the number of the step and is the one register that C expects to be preserved.
+ *
+ * Every instruction is padded with a no-op in front, so that constants and distances fall on whole words.
  * Encodings: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2.
  */
-import { type Assembler, CodeBuffer, halves } from "./assembler.ts";
+import { type Assembler, type CodeWords, type Label, lowerHalf, upperHalf } from "./assembler.ts";
 
-// Register numbers as ModRM and opcodes have them.
-const RAX = 0;
-const RCX = 1;
-const ARGUMENTS = [7, 6, 2, 10, 8, 9] as const;
-
-/** REX prefix bits (0100WRXB). */
-const REX_W = 0x48;
-const REX_B = 0x41;
-const REX_R = 0x44;
+// Four bytes each, the first one lowest. 66 90 is a no-op of two bytes, 0f 1f 00 one of three.
+/** mov $imm32,%r32, which clears the upper half: rdi rsi rdx r10 r8 r9. */
+const SET_32 = [0xbf001f0f, 0xbe001f0f, 0xba001f0f, 0xba419066, 0xb8419066, 0xb9419066] as const;
+/** movabs $imm64,%r64 */
+const SET_64 = [0xbf489066, 0xbe489066, 0xba489066, 0xba499066, 0xb8499066, 0xb9499066] as const;
+/** mov (%rcx),%r64; nop */
+const LOAD = [0x90398b48, 0x90318b48, 0x90118b48, 0x90118b4c, 0x90018b4c, 0x90098b4c] as const;
+const MOVABS_RCX = 0xb9489066;
+const MOV_EAX = 0xb8001f0f;
+const MOV_EBX = 0xbb001f0f;
+const SYSCALL = 0x9066050f;
+const STORE_RAX = 0x90018948; // mov %rax,(%rcx)
+const STORE_RBX = 0x90198948; // mov %rbx,(%rcx)
+const STORE_RAX_NEXT = 0x08418948; // mov %rax,8(%rcx)
+const CMP_RAX = 0x3d489066; // cmp $imm32 (sign-extended),%rax
+const JAE = 0x830f9066;
+const JE = 0x840f9066;
+const JMP = 0xe9001f0f;
+const PUSH_RBX = 0x90906653; // push %rbx; two no-ops
+const POP_RBX_RET = 0x9066c35b; // pop %rbx; ret
+const UD2 = 0x90660b0f;
 
 /** An assembler for x86-64. */
 export class X64Assembler implements Assembler {
-  readonly #code = new CodeBuffer();
+  readonly code: CodeWords;
+
+  constructor(code: CodeWords) {
+    this.code = code;
+  }
+
+  enter(): void {
+    this.#one(PUSH_RBX);
+  }
 
   setArgument(index: number, value: number | bigint): void {
-    this.#set(ARGUMENTS[index] as number, value);
+    const { words } = this.code;
+    if (typeof value === "number" && value >= 0 && value <= 0x7fffffff && value === (value | 0)) {
+      words[this.code.at++] = SET_32[index] as number;
+      words[this.code.at++] = value;
+      return;
+    }
+    words[this.code.at++] = SET_64[index] as number;
+    words[this.code.at++] = lowerHalf(value);
+    words[this.code.at++] = upperHalf(value);
   }
 
   loadArgument(index: number, address: number): void {
-    const register = ARGUMENTS[index] as number;
-    this.#set(RCX, address);
-    // mov (%rcx),%register
-    this.#bytes(REX_W | (register >= 8 ? REX_R : 0), 0x8b, ((register & 7) << 3) | RCX);
+    this.#pointTo(address);
+    this.#one(LOAD[index] as number);
   }
 
-  syscall(nr: number): void {
-    this.#set(RAX, nr);
-    this.#bytes(0x0f, 0x05);
+  syscall(nr: number, step: number): void {
+    this.#two(MOV_EBX, step);
+    this.#two(MOV_EAX, nr);
+    this.#one(SYSCALL);
   }
 
   storeResult(address: number): void {
-    this.#set(RCX, address);
-    this.#bytes(REX_W, 0x89, (RAX << 3) | RCX); // mov %rax,(%rcx)
+    this.#pointTo(address);
+    this.#one(STORE_RAX);
   }
 
-  storeConstant(address: number, value: number): void {
-    this.#set(RCX, address);
-    this.#bytes(REX_W, 0xc7, RCX); // movq $imm32,(%rcx)
-    this.#code.word32(value);
+  storeFailure(address: number): void {
+    this.#pointTo(address);
+    this.#one(STORE_RBX);
+    this.#one(STORE_RAX_NEXT);
   }
 
-  jumpIfError(label: string): void {
-    this.#bytes(REX_W, 0x3d); // cmp $-4095,%rax; jae: unsigned, so only the top 4095 values are errors
-    this.#code.word32(-4095);
-    this.#jump([0x0f, 0x83], label);
+  jumpIfError(label: Label): void {
+    this.#two(CMP_RAX, -4095); // jae: unsigned, so only the top 4095 values are errors
+    this.#jump(JAE, label);
   }
 
-  jumpIfEqual(value: number, label: string): void {
-    this.#bytes(REX_W, 0x3d); // cmp $imm32,%rax; je
-    this.#code.word32(value);
-    this.#jump([0x0f, 0x84], label);
+  jumpIfEqual(value: number, label: Label): void {
+    this.#two(CMP_RAX, value);
+    this.#jump(JE, label);
   }
 
-  jump(label: string): void {
-    this.#jump([0xe9], label);
-  }
-
-  label(name: string): void {
-    this.#code.label(name);
+  jump(label: Label): void {
+    this.#jump(JMP, label);
   }
 
   return(): void {
-    this.#code.byte(0xc3);
+    this.#one(POP_RBX_RET);
   }
 
   trap(): void {
-    this.#bytes(0x0f, 0x0b); // ud2
+    this.#one(UD2);
   }
 
-  finish(): Uint8Array {
-    return this.#code.finish((_existing, distance) => distance - 4); // relative to the next instruction
+  finish(): void {
+    // A distance counts bytes from the end of the instruction, which is the end of the word.
+    this.code.resolve((at, distance) => this.code.words[at] = (distance - 1) * 4);
   }
 
-  /** The shortest mov that gives the register this value. */
-  #set(register: number, value: number | bigint): void {
-    const [low, high] = halves(value);
-    const extended = register >= 8;
-    if (high === 0) { // mov $imm32,%r32 clears the upper half
-      if (extended) this.#code.byte(REX_B);
-      this.#code.byte(0xb8 | (register & 7));
-      this.#code.word32(low);
-    } else if (high === 0xffffffff && low >= 0x80000000) { // movq $imm32 (sign-extended)
-      this.#bytes(REX_W | (extended ? 1 : 0), 0xc7, 0xc0 | (register & 7));
-      this.#code.word32(low);
-    } else { // movabs $imm64
-      this.#bytes(REX_W | (extended ? 1 : 0), 0xb8 | (register & 7));
-      this.#code.word32(low);
-      this.#code.word32(high);
-    }
+  #pointTo(address: number): void {
+    this.#one(MOVABS_RCX);
+    this.#two(lowerHalf(address), upperHalf(address));
   }
 
-  #jump(opcode: readonly number[], label: string): void {
-    this.#bytes(...opcode);
-    this.#code.jumpAt(this.#code.length, label);
-    this.#code.word32(0);
+  #jump(opcode: number, label: Label): void {
+    this.#one(opcode);
+    this.code.expectJump(label);
+    this.#one(0);
   }
 
-  #bytes(...bytes: number[]): void {
-    for (const byte of bytes) this.#code.byte(byte);
+  #one(word: number): void {
+    this.code.words[this.code.at++] = word;
+  }
+
+  #two(first: number, second: number): void {
+    this.code.words[this.code.at++] = first;
+    this.code.words[this.code.at++] = second;
   }
 }

@@ -5,12 +5,11 @@
  * pages of its own, written first and then made executable and no longer writable. The mapping is MAP_SHARED,
  * so the status words reach the parent from a child that does not share its memory, too.
  */
-import { KernelError } from "./errno.ts";
-import { errnoNumber } from "./errno.ts";
 import { Arm64Assembler } from "./assemble_arm64.ts";
 import { X64Assembler } from "./assemble_x64.ts";
-import type { Assembler } from "./assembler.ts";
-import { callNative, check, cString, MACHINE, MAP_ANONYMOUS, MAP_SHARED, syscall, viewMemory } from "./libc.ts";
+import { type Assembler, CodeWords, type Label } from "./assembler.ts";
+import { errnoNumber, KernelError } from "./errno.ts";
+import { callNative, check, MACHINE, MAP_ANONYMOUS, MAP_SHARED, syscall, viewMemory } from "./libc.ts";
 import { type Argument, type Call, type FailureMode, isCall, type SyscallProgram } from "./program.ts";
 import { type Machine, syscallNumber } from "./syscalls.ts";
 
@@ -23,57 +22,86 @@ const PAGE = 4096;
 const WORD = 8;
 /** The status words: 1 + the index of the failed call among the calls, and its result. */
 const STATUS_WORDS = 2;
-/** What the code of one item can take at most, apart from tolerated errnos (see the assemblers). */
-const CODE_PER_ITEM = 320;
-const CODE_PER_ERRNO = 32;
+/** Bytes of code that one item can take at most, apart from tolerated errnos (see the assemblers). */
+const CODE_PER_ITEM = 240;
+const CODE_PER_ERRNO = 24;
+/** A change of failure mode adds one more tail. */
+const CODE_PER_TAIL = 64;
 
 /** Exit status of a child whose program failed; what failed is in the status words. */
 export const PROGRAM_FAILED = 125;
 
-/** Where a program's data lie: offsets from the start of the mapping. */
+/** Where a program's data and code lie, as offsets from the start of its mapping. */
 interface Layout {
   readonly calls: readonly Call[];
-  readonly resultOf: ReadonlyMap<string, number>;
-  readonly bufferAt: ReadonlyMap<string, { offset: number; size: number }>;
-  readonly constantAt: Map<Argument, number>;
-  readonly constants: { offset: number; bytes: Uint8Array | readonly Argument[] }[];
+  /** The number of the call with a name, counted from 0. */
+  readonly callOf: ReadonlyMap<string, number>;
+  readonly bufferAt: ReadonlyMap<string, { readonly offset: number; readonly size: number }>;
+  readonly constantAt: ReadonlyMap<Argument, number>;
+  readonly codeAt: number;
   readonly size: number;
 }
 
-function layOut(program: SyscallProgram): Layout {
-  const calls = program.items.filter(isCall);
-  const resultOf = new Map<string, number>();
-  calls.forEach((call, index) => call.as !== undefined && resultOf.set(call.as, (STATUS_WORDS + index) * WORD));
-  let size = (STATUS_WORDS + calls.length) * WORD;
-  const take = (bytes: number) => {
-    const offset = size;
-    size += (bytes + 15) & ~15; // 16: the alignment of a stack, and of anything the kernel reads
-    return offset;
-  };
-  const bufferAt = new Map<string, { offset: number; size: number }>();
-  for (const [name, bytes] of Object.entries(program.buffers ?? {})) {
-    bufferAt.set(name, { offset: take(bytes), size: (bytes + 15) & ~15 });
+/** Hands out offsets; 16 is the alignment of a stack, and of anything the kernel reads. */
+class Space {
+  size: number;
+
+  constructor(size: number) {
+    this.size = size;
   }
-  const layout: Layout = { calls, resultOf, bufferAt, constantAt: new Map(), constants: [], size: 0 };
-  const place = (argument: Argument): void => {
-    if (typeof argument !== "object" || layout.constantAt.has(argument)) return;
-    if ("text" in argument) return keep(argument, cString(argument.text));
-    if ("bytes" in argument) return keep(argument, argument.bytes);
-    if (!("words" in argument)) return;
-    argument.words.forEach(place);
-    keep(argument, argument.words);
-  };
-  const keep = (argument: Argument, bytes: Uint8Array | readonly Argument[]): void => {
-    const offset = take(bytes instanceof Uint8Array ? bytes.length : bytes.length * WORD);
-    layout.constantAt.set(argument, offset);
-    layout.constants.push({ offset, bytes });
-  };
-  for (const call of calls) call.args.forEach(place);
-  return { ...layout, size };
+
+  take(bytes: number): number {
+    const offset = (this.size + 15) & ~15;
+    this.size = offset + bytes;
+    return offset;
+  }
+}
+
+function layOut(program: SyscallProgram): Layout {
+  const calls: Call[] = [];
+  const callOf = new Map<string, number>();
+  let code = PAGE;
+  for (const item of program.items) {
+    code += CODE_PER_ITEM;
+    if (!isCall(item)) {
+      if ("onFailure" in item) code += CODE_PER_TAIL;
+      continue;
+    }
+    if (item.as !== undefined) callOf.set(item.as, calls.length);
+    if (item.tolerate !== undefined) code += item.tolerate.length * CODE_PER_ERRNO;
+    calls.push(item);
+  }
+  const space = new Space((STATUS_WORDS + calls.length) * WORD);
+  const bufferAt = new Map<string, { offset: number; size: number }>();
+  for (const name in program.buffers) {
+    const size = ((program.buffers[name] as number) + 15) & ~15;
+    bufferAt.set(name, { offset: space.take(size), size });
+  }
+  const constantAt = new Map<Argument, number>();
+  for (const call of calls) {
+    for (const argument of call.args) if (typeof argument === "object") placeConstant(argument, space, constantAt);
+  }
+  const codeAt = (space.size + PAGE - 1) & ~(PAGE - 1);
+  return { calls, callOf, bufferAt, constantAt, codeAt, size: codeAt + ((code + PAGE - 1) & ~(PAGE - 1)) };
+}
+
+function placeConstant(
+  argument: Exclude<Argument, number | bigint>,
+  space: Space,
+  constantAt: Map<Argument, number>,
+): void {
+  if (constantAt.has(argument)) return;
+  // A character of UTF-16 takes at most three bytes of UTF-8 (RFC 3629).
+  if ("text" in argument) constantAt.set(argument, space.take(argument.text.length * 3 + 1));
+  else if ("bytes" in argument) constantAt.set(argument, space.take(argument.bytes.length));
+  else if ("words" in argument) {
+    for (const word of argument.words) if (typeof word === "object") placeConstant(word, space, constantAt);
+    constantAt.set(argument, space.take(argument.words.length * WORD));
+  }
 }
 
 /** The value of an argument that is known before the program runs; `undefined` for an earlier result. */
-function known(argument: Argument, { layout, base }: { layout: Layout; base: number }): number | bigint | undefined {
+function known(argument: Argument, layout: Layout, base: number): number | bigint | undefined {
   if (typeof argument !== "object") return argument;
   if ("result" in argument) return undefined;
   if ("buffer" in argument || "end" in argument) {
@@ -85,70 +113,134 @@ function known(argument: Argument, { layout, base }: { layout: Layout; base: num
   return base + (layout.constantAt.get(argument) as number);
 }
 
-function assembleCall(
-  assembler: Assembler,
-  call: Call,
-  at: { layout: Layout; base: number; index: number; machine: Machine },
-) {
-  const { base, index } = at;
-  call.args.forEach((argument, position) => {
-    const value = known(argument, at);
-    if (value !== undefined) return assembler.setArgument(position, value);
-    const { result } = argument as { result: string };
-    const offset = at.layout.resultOf.get(result);
-    if (offset === undefined) throw new Error(`no call is named "${result}"`);
-    assembler.loadArgument(position, base + offset);
-  });
-  assembler.syscall(syscallNumber(call.call, at.machine));
-  assembler.storeResult(base + (STATUS_WORDS + index) * WORD);
-  for (const name of call.tolerate ?? []) assembler.jumpIfEqual(-errnoNumber(name), `next ${index}`);
-  assembler.jumpIfError(call.onError ?? `fail ${index}`);
-  if (call.whenZero !== undefined) assembler.jumpIfEqual(0, call.whenZero);
-  if (call.expect !== undefined) {
-    assembler.jumpIfEqual(call.expect, call.onSuccess ?? `next ${index}`);
-    assembler.jump(`fail ${index}`);
-  } else if (call.onSuccess !== undefined) assembler.jump(call.onSuccess);
-  assembler.label(`next ${index}`);
+function writeConstants(memory: Uint8Array<ArrayBuffer>, layout: Layout, base: number): void {
+  const text = Buffer.from(memory.buffer);
+  const words = new DataView(memory.buffer);
+  for (const [argument, offset] of layout.constantAt) {
+    if (typeof argument !== "object") continue;
+    if ("text" in argument) {
+      if (argument.text.includes("\0")) {
+        throw new RangeError(`${JSON.stringify(argument.text)} contains a NUL character`);
+      }
+      text.write(argument.text, offset); // the NUL at its end is there: new memory is zero
+    } else if ("bytes" in argument) memory.set(argument.bytes, offset);
+    else if ("words" in argument) {
+      argument.words.forEach((word, index) => {
+        const value = known(word, layout, base);
+        if (value === undefined) throw new Error("a result cannot be a word of a constant");
+        words.setBigUint64(offset + index * WORD, BigInt(value), true);
+      });
+    }
+  }
 }
 
-function assembleFailure(assembler: Assembler, mode: FailureMode, machine: Machine): void {
-  if (typeof mode === "object") return assembler.jump(mode.goto);
-  if (mode === "return") return assembler.return();
-  if (mode === "exit") {
-    assembler.setArgument(0, PROGRAM_FAILED);
-    assembler.syscall(syscallNumber("exit_group", machine));
+/** Writes the code of one program: the calls with what their outcomes lead to, then a tail per failure mode. */
+class Codegen {
+  readonly #assembler: Assembler;
+  readonly #code: CodeWords;
+  readonly #layout: Layout;
+  readonly #base: number;
+  readonly #machine: Machine;
+  readonly #labels = new Map<string, Label>();
+  readonly #tails: { readonly label: Label; readonly mode: FailureMode }[] = [];
+
+  constructor(code: CodeWords, { layout, base, machine }: { layout: Layout; base: number; machine: Machine }) {
+    this.#code = code;
+    this.#layout = layout;
+    this.#base = base;
+    this.#machine = machine;
+    this.#assembler = machine === "x64" ? new X64Assembler(code) : new Arm64Assembler(code);
   }
-  assembler.trap();
+
+  write(program: SyscallProgram): void {
+    const assembler = this.#assembler;
+    assembler.enter();
+    let fail = this.#newTail("return");
+    let step = 0;
+    for (const item of program.items) {
+      if (isCall(item)) this.#call(item, ++step, fail);
+      else if ("label" in item) this.#code.place(this.#labelOf(item.label));
+      else if ("jump" in item) assembler.jump(this.#labelOf(item.jump));
+      else if ("finish" in item) assembler.return();
+      else fail = this.#newTail(item.onFailure);
+    }
+    assembler.return();
+    for (const { label, mode } of this.#tails) this.#tail(label, mode);
+    assembler.finish();
+  }
+
+  #call(call: Call, step: number, fail: Label): void {
+    const assembler = this.#assembler;
+    const { args } = call;
+    for (let index = 0; index < args.length; index++) {
+      const argument = args[index] as Argument;
+      const value = known(argument, this.#layout, this.#base);
+      if (value !== undefined) assembler.setArgument(index, value);
+      else assembler.loadArgument(index, this.#base + this.#resultOffset((argument as { result: string }).result));
+    }
+    assembler.syscall(syscallNumber(call.call, this.#machine), step);
+    if (call.as !== undefined) assembler.storeResult(this.#base + (STATUS_WORDS + step - 1) * WORD);
+    this.#outcome(call, fail);
+  }
+
+  #outcome(call: Call, fail: Label): void {
+    const assembler = this.#assembler;
+    let next: Label | undefined;
+    if (call.tolerate !== undefined) {
+      next = this.#code.newLabel();
+      for (const name of call.tolerate) assembler.jumpIfEqual(-errnoNumber(name), next);
+    }
+    assembler.jumpIfError(call.onError === undefined ? fail : this.#labelOf(call.onError));
+    if (call.whenZero !== undefined) assembler.jumpIfEqual(0, this.#labelOf(call.whenZero));
+    if (call.expect !== undefined) {
+      next ??= this.#code.newLabel();
+      assembler.jumpIfEqual(call.expect, call.onSuccess === undefined ? next : this.#labelOf(call.onSuccess));
+      assembler.jump(fail);
+    } else if (call.onSuccess !== undefined) assembler.jump(this.#labelOf(call.onSuccess));
+    if (next !== undefined) this.#code.place(next);
+  }
+
+  #tail(label: Label, mode: FailureMode): void {
+    const assembler = this.#assembler;
+    this.#code.place(label);
+    assembler.storeFailure(this.#base);
+    if (typeof mode === "object") return assembler.jump(this.#labelOf(mode.goto));
+    if (mode === "return") return assembler.return();
+    if (mode === "exit") {
+      assembler.setArgument(0, PROGRAM_FAILED);
+      assembler.syscall(syscallNumber("exit_group", this.#machine), 0);
+    }
+    assembler.trap();
+  }
+
+  #newTail(mode: FailureMode): Label {
+    const label = this.#code.newLabel();
+    this.#tails.push({ label, mode });
+    return label;
+  }
+
+  #labelOf(name: string): Label {
+    let label = this.#labels.get(name);
+    if (label === undefined) {
+      label = this.#code.newLabel();
+      this.#labels.set(name, label);
+    }
+    return label;
+  }
+
+  #resultOffset(name: string): number {
+    const call = this.#layout.callOf.get(name);
+    if (call === undefined) throw new Error(`no call is named "${name}"`);
+    return (STATUS_WORDS + call) * WORD;
+  }
 }
 
 /** Assembles a program whose data lie at `base`. Pure: the same program gives the same bytes. */
 export function assemble(program: SyscallProgram, { base, machine }: { base: number; machine: Machine }): Uint8Array {
-  return assembleWith(program, { base, machine, layout: layOut(program) });
-}
-
-function assembleWith(program: SyscallProgram, at: { base: number; machine: Machine; layout: Layout }): Uint8Array {
-  const { base, machine } = at;
-  const assembler = machine === "x64" ? new X64Assembler() : new Arm64Assembler();
-  const failures: { index: number; mode: FailureMode }[] = [];
-  let mode: FailureMode = "return";
-  let index = 0;
-  for (const item of program.items) {
-    if (isCall(item)) {
-      failures.push({ index, mode });
-      assembleCall(assembler, item, { ...at, index: index++ });
-    } else if ("label" in item) assembler.label(item.label);
-    else if ("jump" in item) assembler.jump(item.jump);
-    else if ("finish" in item) assembler.return();
-    else mode = item.onFailure;
-  }
-  assembler.return();
-  for (const failure of failures) { // out of the way of what succeeds
-    assembler.label(`fail ${failure.index}`);
-    assembler.storeConstant(base, failure.index + 1);
-    assembler.storeResult(base + WORD);
-    assembleFailure(assembler, failure.mode, machine);
-  }
-  return assembler.finish();
+  const layout = layOut(program);
+  const code = new CodeWords(new Uint32Array((layout.size - layout.codeAt) / 4));
+  new Codegen(code, { layout, base, machine }).write(program);
+  return new Uint8Array(code.words.buffer, 0, code.at * 4);
 }
 
 /** The call that failed, with its result: -errno, or what it returned instead of what was expected. */
@@ -161,53 +253,34 @@ export interface ProgramFailure {
 export class NativeProgram implements Disposable {
   readonly #layout: Layout;
   readonly #base: number;
-  readonly #size: number;
-  readonly #codeAt: number;
   readonly #data: DataView;
 
   constructor(program: SyscallProgram) {
-    this.#layout = layOut(program);
-    const errnos = this.#layout.calls.reduce((sum, call) => sum + (call.tolerate?.length ?? 0), 0);
-    this.#codeAt = (this.#layout.size + PAGE - 1) & ~(PAGE - 1);
-    this.#size = this.#codeAt + ((program.items.length * CODE_PER_ITEM + errnos * CODE_PER_ERRNO + PAGE) & ~(PAGE - 1));
-    const flags = MAP_SHARED | MAP_ANONYMOUS;
+    const layout = this.#layout = layOut(program);
     const doing = { operation: "map memory for", subject: "a system call program" };
-    this.#base = check(syscall("mmap", 0, this.#size, PROT_READ | PROT_WRITE, flags, -1, 0), doing);
-    const memory = viewMemory(this.#base, this.#size);
-    this.#data = new DataView(memory.buffer, 0, this.#codeAt);
-    this.#writeConstants(memory);
-    memory.set(assembleWith(program, { base: this.#base, machine: MACHINE, layout: this.#layout }), this.#codeAt);
-    const code = this.#base + this.#codeAt;
-    check(syscall("mprotect", code, this.#size - this.#codeAt, PROT_READ | PROT_EXEC), {
+    const flags = MAP_SHARED | MAP_ANONYMOUS;
+    const base = this.#base = check(syscall("mmap", 0, layout.size, PROT_READ | PROT_WRITE, flags, -1, 0), doing);
+    const memory = viewMemory(base, layout.size);
+    this.#data = new DataView(memory.buffer);
+    writeConstants(memory, layout, base);
+    const code = new CodeWords(new Uint32Array(memory.buffer, layout.codeAt));
+    new Codegen(code, { layout, base, machine: MACHINE }).write(program);
+    check(syscall("mprotect", base + layout.codeAt, layout.size - layout.codeAt, PROT_READ | PROT_EXEC), {
       operation: "make executable",
       subject: "a system call program",
     });
   }
 
-  #writeConstants(memory: Uint8Array): void {
-    for (const { offset, bytes } of this.#layout.constants) {
-      if (bytes instanceof Uint8Array) {
-        memory.set(bytes, offset);
-        continue;
-      }
-      bytes.forEach((word, index) => {
-        const value = known(word, { layout: this.#layout, base: this.#base });
-        if (value === undefined) throw new Error("a result cannot be a word of a constant");
-        this.#data.setBigInt64(offset + index * WORD, BigInt.asIntN(64, BigInt(value)), true);
-      });
-    }
-  }
-
   /** Runs the program in this process and returns the last result. What failed is told by {@link failure}. */
   run(): number {
-    return callNative(this.#base + this.#codeAt);
+    return callNative(this.#base + this.#layout.codeAt);
   }
 
   /** The failure, if a call of the program (here, or in the child that runs it) has failed. */
   failure(): ProgramFailure | undefined {
-    const index = Number(this.#data.getBigUint64(0, true));
-    if (index === 0) return undefined;
-    return { call: this.#layout.calls[index - 1] as Call, result: Number(this.#data.getBigInt64(WORD, true)) };
+    const step = Number(this.#data.getBigUint64(0, true));
+    if (step === 0) return undefined;
+    return { call: this.#layout.calls[step - 1] as Call, result: Number(this.#data.getBigInt64(WORD, true)) };
   }
 
   /** Throws the {@link KernelError} of the failure, if there is one. */
@@ -218,17 +291,20 @@ export class NativeProgram implements Disposable {
 
   /** The result of the call named `name`; 0 as long as it has not been made. */
   result(name: string): number {
-    return Number(this.#data.getBigInt64(this.#layout.resultOf.get(name) as number, true));
+    const call = this.#layout.callOf.get(name);
+    if (call === undefined) throw new Error(`no call is named "${name}"`);
+    return Number(this.#data.getBigInt64((STATUS_WORDS + call) * WORD, true));
   }
 
   /** The scratch memory named `name`; not to be used after disposal. */
   buffer(name: string): Uint8Array {
-    const { offset, size } = this.#layout.bufferAt.get(name) as { offset: number; size: number };
-    return new Uint8Array(this.#data.buffer, offset, size);
+    const found = this.#layout.bufferAt.get(name);
+    if (!found) throw new Error(`buffer "${name}" is not declared`);
+    return new Uint8Array(this.#data.buffer, found.offset, found.size);
   }
 
   [Symbol.dispose](): void {
-    syscall("munmap", this.#base, this.#size);
+    syscall("munmap", this.#base, this.#layout.size);
   }
 }
 

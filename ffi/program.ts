@@ -39,7 +39,7 @@ export interface Call {
   readonly tolerate?: readonly ErrnoName[];
   /** The only result that is not a failure. */
   readonly expect?: number;
-  /** Labels: where to go on a result of zero, on an error that is not tolerated, on any other result. */
+  /** Labels: where to go on zero (which is then not stored as a result), on an untolerated error, on any other result. */
   readonly whenZero?: string;
   readonly onError?: string;
   readonly onSuccess?: string;
@@ -51,7 +51,7 @@ export type FailureMode =
   | "exit"
   /** The program returns to its caller. */
   | "return"
-  /** The process dies at once: for what must never be left half-done, such as the way back to a namespace. */
+  /** The process ends at once (status 125): for what must not be left half-done, such as the way back to a namespace. */
   | "abort"
   /** Goes to a label, to undo. */
   | { readonly goto: string };
