@@ -3,6 +3,7 @@
  *
  * Whether a directory exists, an address is free or a user is known is found out by those who use it.
  */
+import type { NetworkOptions } from "../network/options.ts";
 import { UserError } from "../user_error.ts";
 
 /** Where the container's root file system comes from. */
@@ -65,37 +66,6 @@ export interface UlimitRequest {
 /** `CAP_NET_ADMIN` and the like, or `ALL`. */
 export type CapabilityWord = "ALL" | `CAP_${string}`;
 
-/** The network namespace asked for, with its driver's options. */
-export type NetworkMode =
-  | { readonly kind: "bridge" }
-  | { readonly kind: "none"; readonly loopback: "up" | "down" }
-  | { readonly kind: "host" }
-  /** The namespace of a container, given by name, id or the beginning of its id. */
-  | { readonly kind: "container"; readonly container: string }
-  /** The namespace that a file (absolute path) refers to, such as /run/netns/blue. */
-  | { readonly kind: "ns"; readonly path: string }
-  | { readonly kind: "ptp"; readonly gateway: boolean; readonly masquerade: boolean };
-
-/** A line of the container's /etc/hosts; `host-gateway` stands for the host's address on the network. */
-export interface HostRequest {
-  readonly name: string;
-  readonly address: string;
-}
-
-export interface NetworkRequest {
-  readonly mode: NetworkMode;
-  /** Dotted IPv4 address; null lets the network choose. */
-  readonly ip: string | null;
-  /** `02:53:ac:10:00:02`, unicast, in lower case; null lets the network choose. */
-  readonly mac: string | null;
-  /** Name servers' addresses; empty means the host's own; `"none"` leaves the container's file alone. */
-  readonly dns: readonly string[] | "none";
-  /** Search domains; `["."]` means none, empty means the host's. */
-  readonly dnsSearch: readonly string[];
-  readonly dnsOptions: readonly string[];
-  readonly addHosts: readonly HostRequest[];
-}
-
 /** `"yes"`: print the steps while doing them; `"dry-run"`: print them only. */
 export type Explanation = "no" | "yes" | "dry-run";
 
@@ -138,7 +108,7 @@ export interface RunRequest {
   readonly cpus: number | null;
   /** At least 1; null means no limit. */
   readonly pidsLimit: number | null;
-  readonly network: NetworkRequest;
+  readonly network: NetworkOptions;
   readonly explain: Explanation;
   /** Print link and address as the lecture's program does. */
   readonly lectureVerbose: boolean;
@@ -153,7 +123,7 @@ export function checkRequest(request: RunRequest): void {
 function checkMounts(mounts: readonly MountRequest[]): void {
   const targets = new Set<string>();
   for (const { target } of mounts) {
-    if (targets.has(target)) throw new UserError(`Two mounts have the same target "${target}"`);
+    if (targets.has(target)) throw new UserError(`"${target}" is the target of two mounts`);
     targets.add(target);
   }
 }

@@ -1,0 +1,21 @@
+import { pathsOf } from "../../store/paths.ts";
+import { defineCommand } from "../command.ts";
+import { formatFacts } from "../facts.ts";
+import { print } from "../output.ts";
+
+export const info = defineCommand({
+  name: "info",
+  group: "Common Commands",
+  summary: "Show the host, and which kernel features are used or missing",
+  usage: "[OPTIONS]",
+  flags: { format: { kind: "string", short: "f", placeholder: "json", help: "How to print", completes: ["json"] } },
+  arity: { least: 0, most: 0 },
+  needsRoot: true,
+  examples: [{ line: "skdocker info", says: "What this host can do" }],
+  async run({ values, globals }) {
+    const { collectInfo } = await import("../../host/info.ts");
+    const facts = await collectInfo(pathsOf(globals));
+    print(values.format === "json" ? `${JSON.stringify(facts)}\n` : formatFacts(facts, 0));
+    return 0;
+  },
+});

@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+import { defineCommand } from "../command.ts";
+import { print } from "../output.ts";
+
+export const version = defineCommand({
+  name: "version",
+  group: "Common Commands",
+  summary: "Show the version",
+  usage: "[OPTIONS]",
+  flags: { licenses: { kind: "boolean", help: "Print the licences of everything inside skdocker" } },
+  arity: { least: 0, most: 0 },
+  examples: [{ line: "skdocker version --licenses", says: "MIT, GPL-2 and where to get busybox' source" }],
+  async run({ values }) {
+    if (values.licenses) {
+      const { licenses } = await import("#licenses");
+      print(readFileSync(licenses.file, "utf8"));
+      return 0;
+    }
+    const [number, commit] = build();
+    print(`Version:     ${number}\nGit commit:  ${commit}\nRuntime:     Bun ${Bun.version}\n`);
+    print(`OS/Arch:     linux/${process.arch === "x64" ? "amd64" : process.arch}\n`);
+    return 0;
+  },
+});
+
+/** One line, as `skdocker --version` prints it. */
+export function versionLine(): string {
+  const [number, commit] = build();
+  return `skdocker version ${number}, build ${commit}`;
+}
+
+/** Version and commit, which only `scripts/build` knows. */
+function build(): [version: string, commit: string] {
+  return [
+    typeof SKDOCKER_VERSION === "string" ? SKDOCKER_VERSION : "unbuilt",
+    typeof SKDOCKER_COMMIT === "string" ? SKDOCKER_COMMIT : "unknown",
+  ];
+}

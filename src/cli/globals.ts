@@ -1,0 +1,36 @@
+/** The flags that stand before the command. */
+import type { Flags, Globals, Values } from "./command.ts";
+import { absolutePath } from "./words/path.ts";
+
+export const GLOBAL_FLAGS = {
+  debug: { kind: "boolean", short: "D", help: "Print the stack of an error as well" },
+  help: { kind: "boolean", short: "h", help: "Print help" },
+  root: {
+    kind: "string",
+    placeholder: "DIR",
+    help: "Directory of what must survive a reboot",
+    default: "/var/lib/skdocker",
+    completes: "directory",
+  },
+  "run-root": {
+    kind: "string",
+    placeholder: "DIR",
+    help: "Directory of what is running",
+    default: "/run/skdocker",
+    completes: "directory",
+  },
+  version: {
+    kind: "boolean",
+    short: "v",
+    help: "Print the version; before a ROOTFS, -v prints its link and address",
+  },
+} as const satisfies Flags;
+
+/** The global flags with their defaults, paths made absolute. */
+export function readGlobals(values: Values<typeof GLOBAL_FLAGS>): Globals {
+  return {
+    root: absolutePath(values.root ?? GLOBAL_FLAGS.root.default),
+    runRoot: absolutePath(values["run-root"] ?? GLOBAL_FLAGS["run-root"].default),
+    debug: values.debug ?? false,
+  };
+}

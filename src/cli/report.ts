@@ -1,0 +1,44 @@
+/** Errors as people read them. */
+import { UserError } from "../user_error.ts";
+
+/** How far a chain of causes is followed; a longer one is a circle. */
+const LONGEST_CHAIN = 16;
+
+/** The error and its causes on one line, `message: cause: cause`, without what a message says already. */
+export function describeError(error: unknown): string {
+  const said: string[] = [];
+  for (const link of causesOf(error)) {
+    const text = messageOf(link);
+    if (text !== "" && !said.some((earlier) => earlier.includes(text))) said.push(text);
+  }
+  return said.join(": ") || "an error without a message";
+}
+
+/** The exit code of the outermost error that names one; 125 where none does. */
+export function exitCodeOf(error: unknown): number {
+  for (const link of causesOf(error)) if (link instanceof UserError) return link.exitCode;
+  return 125;
+}
+
+/** Stacks of the error and of all its causes, for `--debug`. */
+export function stackOf(error: unknown): string {
+  return causesOf(error).map((link) => link instanceof Error ? link.stack ?? String(link) : String(link)).join(
+    "\ncaused by ",
+  );
+}
+
+function causesOf(error: unknown): unknown[] {
+  const chain: unknown[] = [];
+  for (let link = error; link !== undefined && link !== null && chain.length < LONGEST_CHAIN;) {
+    chain.push(link);
+    link = link instanceof Error ? link.cause : undefined;
+  }
+  return chain;
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) {
+    return [error.message, error.errors.map(describeError).join("; ")].filter((text) => text !== "").join(": ");
+  }
+  return (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, " ").trim();
+}

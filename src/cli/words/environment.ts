@@ -1,0 +1,55 @@
+/** `--env` and `--env-file`: the variables a container gets on top of its defaults. */
+import { readFileSync } from "node:fs";
+import { UserError } from "../../user_error.ts";
+import { invalidArgument } from "./invalid.ts";
+
+/** skdocker's own environment, from which `-e NAME` takes a value. */
+export type CallerEnvironment = Readonly<Record<string, string | undefined>>;
+
+/** Adds `NAME=value`, or the caller's value for `NAME`; a name the caller doesn't have is passed over, as in docker. */
+export function addVariable(environment: Map<string, string>, text: string, caller: CallerEnvironment): void {
+  const equals = text.indexOf("=");
+  const name = equals < 0 ? text : text.slice(0, equals);
+  if (name === "") throw invalidArgument("a variable needs a name", { flag: "--env", text });
+  const value = equals < 0 ? caller[name] : text.slice(equals + 1);
+  if (value !== undefined) environment.set(name, value);
+}
+
+/** Adds the variables of a file. Throws a {@link UserError} for a file or a line that cannot be read. */
+export function addVariablesOf(environment: Map<string, string>, path: string, caller: CallerEnvironment): void {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    throw new UserError(`cannot read the environment file "${path}": ${code}`);
+  }
+  addVariableLines(environment, { bytes, path, caller });
+}
+
+/**
+ * docker's syntax: a variable a line, leading blanks and lines that begin with `#` passed over, `NAME` alone
+ * takes the caller's value; nothing is unquoted and nothing expanded.
+ */
+export function addVariableLines(
+  environment: Map<string, string>,
+  file: { bytes: Uint8Array; path: string; caller: CallerEnvironment },
+): void {
+  let text: string;
+  try {
+    // A byte order mark at the start is dropped by the decoder.
+    text = new TextDecoder("utf-8", { fatal: true }).decode(file.bytes);
+  } catch {
+    throw new UserError(`the environment file "${file.path}" is not UTF-8`);
+  }
+  const lines = text.split("\n");
+  for (let i = 0; i < lines.length; i++) {
+    const line = (lines[i] ?? "").replace(/\r$/, "").trimStart();
+    if (line === "" || line.startsWith("#")) continue;
+    const equals = line.indexOf("=");
+    const name = equals < 0 ? line : line.slice(0, equals);
+    const wrong = name === "" ? "a variable without a name" : /\s/.test(name) ? `the name "${name}" with a blank` : "";
+    if (wrong !== "") throw new UserError(`the environment file "${file.path}" has ${wrong} in line ${i + 1}`);
+    addVariable(environment, line, file.caller);
+  }
+}
