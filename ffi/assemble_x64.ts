@@ -82,6 +82,7 @@ export class X64Assembler implements Assembler {
   }
 
   jumpIfEqual(value: number, label: Label): void {
+    if (value !== (value | 0)) throw new RangeError(`${value} does not fit in a comparison`);
     this.#two(CMP_RAX, value);
     this.#jump(JE, label);
   }

@@ -9,52 +9,167 @@
  *   read the status pipe: end of file ◀────────  the close-on-exec end closes: executed, or dead
  *   look at the status words
  *
- * All of the parent's left column but the pipe is one native call: a signal handler of the engine must never
- * run in the child, and no engine code may run between blocking and cloning. The program's memory is mapped
- * MAP_SHARED, so the child writes its failure where the parent reads it, whether it shares memory or not.
+ * The first three lines are one native call: a handler of the engine must never run in the child, and no engine
+ * code may run between blocking and cloning. The program's memory is mapped MAP_SHARED, so the child writes its
+ * failure where the parent reads it, whether it shares memory or not.
  */
 import { KernelError } from "./errno.ts";
 import { addressOf, check, syscall } from "./libc.ts";
 import { NativeProgram, type ProgramFailure } from "./native.ts";
-import type { Item, SyscallProgram } from "./program.ts";
-import { errnoNumber } from "./errno.ts";
+import type { Argument, Call, Item, SyscallProgram } from "./program.ts";
 
 // include/uapi/linux/sched.h
 const CLONE_VM = 0x100;
 const CLONE_PIDFD = 0x1000;
 const CLONE_NEWPID = 0x20000000;
-/** Flags under which a child would share what it must not, or that spawnChild decides itself. */
-const REFUSED_FLAGS = 0xff | CLONE_VM | CLONE_PIDFD | 0x200 | 0x400 | 0x800 | 0x4000 | 0x8000 | 0x10000;
+/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: all that a caller may ask for. */
+const CLONE_NEW = 0x7e020000;
 
-const SIGCHLD = 17;
+// include/uapi/asm-generic/signal.h; the kernel's sigset_t has 64 bits, its struct sigaction four words.
 const SIG_SETMASK = 2;
-/** The kernel's sigset_t, and the mask of everything. */
+const SIGCHLD = 17;
 const SIGSET_BYTES = 8;
-const ALL_SIGNALS = new Uint8Array(SIGSET_BYTES).fill(0xff);
+const ALL_SIGNALS = { bytes: new Uint8Array(SIGSET_BYTES).fill(0xff) };
+const NO_SIGNALS = { bytes: new Uint8Array(SIGSET_BYTES) };
+const DEFAULT_ACTION = { bytes: new Uint8Array(32) };
 
-const PR_SET_DUMPABLE = 4;
+const PR_SET_DUMPABLE = 4; // include/uapi/linux/prctl.h
 const O_CLOEXEC = 0o2000000;
+const AT_FDCWD = -100;
+const EINTR = 4;
 
 /** What {@link spawnChild} is asked for. */
 export interface ChildOptions {
-  /** What the child does. It must end in execve or exit, and end by itself on every failure (`onFailure` is "exit"). */
+  /** What the child does; it ends in execve or exit_group. Any failure ends the child, unless its items say otherwise. */
   readonly program: SyscallProgram;
   /** CLONE_NEW*: the namespaces made for the child. */
   readonly flags: number;
   /**
    * Shares the parent's memory until execve (CLONE_VM), which saves copying its page tables. Only for the first
-   * process of a new PID namespace: others can see it, and who can write its /proc/N/mem writes the parent's.
+   * process of a new PID namespace: any other is seen by its neighbours, and who can write its /proc/N/mem
+   * writes the parent's memory.
    */
   readonly shareMemory: boolean;
-  /** Bytes; the machine code itself needs none. */
+  /** Bytes; the machine code itself uses none. */
   readonly stackSize?: number;
+}
+
+/** A child that was started. Its memory is given back by `using`, which first waits until the child is done with it. */
+export class Child implements Disposable {
+  readonly pid: number;
+  /** Close-on-exec; the caller closes it. */
+  readonly pidfd: number;
+  /** The program as it was assembled: its results and buffers, for what the child left there. */
+  readonly program: NativeProgram;
+  #status: number;
+
+  constructor(program: NativeProgram, status: number) {
+    this.program = program;
+    this.pid = program.result("clone: pid");
+    this.pidfd = new DataView(program.buffer("clone: pidfd").slice().buffer).getInt32(0, true);
+    this.#status = status;
+  }
+
+  /** The reading end of the status pipe: at end of file when the child has executed something, or is dead. */
+  get statusDescriptor(): number {
+    return this.#status;
+  }
+
+  /**
+   * Waits until the child has executed something or died. Returns what failed, if a call of its program did;
+   * a child that was killed before execve has no failure, and is reaped like any other.
+   */
+  awaitExec(): ProgramFailure | undefined {
+    if (this.#status >= 0) {
+      const byte = new Uint8Array(1);
+      let count: number;
+      do count = syscall("read", this.#status, addressOf(byte), 1); while (count === -EINTR);
+      check(count, { operation: "read", subject: "the status pipe" });
+      syscall("close", this.#status);
+      this.#status = -1;
+    }
+    return this.program.failure();
+  }
+
+  [Symbol.dispose](): void {
+    this.awaitExec(); // the child runs in this memory until then
+    this.program[Symbol.dispose]();
+  }
+}
+
+/** As {@link Child.awaitExec}: what failed in the child, or `undefined` once it has executed its command. */
+export function awaitExec(child: Child): ProgramFailure | undefined {
+  return child.awaitExec();
+}
+
+/**
+ * Clones a child that runs `program`. Every signal is blocked in it until {@link execTail}.
+ *
+ * The child inherits every descriptor; the status pipe is close-on-exec, so a program that clears the table
+ * does it by close_range with CLOSE_RANGE_CLOEXEC. Must be called on the main thread: a parent-death signal
+ * set by the child comes when the *thread* that cloned it ends.
+ *
+ * Throws a KernelError where clone(2) is refused.
+ */
+export function spawnChild(options: ChildOptions): Child {
+  const { program, flags, shareMemory, stackSize = 4096 } = options;
+  if (shareMemory && !(flags & CLONE_NEWPID)) {
+    throw new Error("memory may be shared only with the first process of a new PID namespace");
+  }
+  if (flags & ~CLONE_NEW) throw new Error(`clone flags 0x${flags.toString(16)} hold more than namespaces`);
+  forbidDumping();
+  const native = new NativeProgram(surround(program, { flags, shareMemory, stackSize }));
+  const [reading, writing] = statusPipe();
+  native.run();
+  syscall("close", writing);
+  const pid = native.result("clone: pid");
+  if (pid > 0) return new Child(native, reading);
+  syscall("close", reading);
+  native[Symbol.dispose]();
+  throw new KernelError({ operation: "clone", subject: "a child process", errno: -pid });
+}
+
+/**
+ * The last items before execve: each signal that this process ignores is set to its default (execve resets
+ * handlers by itself, ignored ones stay ignored, SIGPIPE among them), and no signal is blocked.
+ */
+export function execTail(): Item[] {
+  const items: Item[] = [];
+  for (const signal of ignoredSignals()) {
+    items.push({
+      call: "rt_sigaction",
+      args: [signal, DEFAULT_ACTION, 0, SIGSET_BYTES],
+      operation: "reset the disposition of",
+      subject: `signal ${signal}`,
+    });
+  }
+  items.push(maskCall(NO_SIGNALS, { operation: "unblock" }));
+  return items;
+}
+
+/** The numbers of the signals this process ignores, by `SigIgn:` of /proc/self/status (proc(5)). */
+export function ignoredSignals(): number[] {
+  const path = new TextEncoder().encode("/proc/thread-self/status\0");
+  const doing = { operation: "read", subject: "/proc/thread-self/status" };
+  const descriptor = check(syscall("openat", AT_FDCWD, addressOf(path), O_CLOEXEC), doing);
+  const bytes = new Uint8Array(4096);
+  const length = syscall("read", descriptor, addressOf(bytes), bytes.length);
+  syscall("close", descriptor);
+  const text = new TextDecoder("latin1").decode(bytes.subarray(0, check(length, doing)));
+  const at = text.indexOf("SigIgn:\t") + 8;
+  const signals: number[] = [];
+  for (let signal = 1; signal <= 64; signal++) {
+    const digit = Number.parseInt(text.charAt(at + 15 - ((signal - 1) >> 2)), 16);
+    if (digit & (1 << ((signal - 1) & 3))) signals.push(signal);
+  }
+  return signals;
 }
 
 let undumpable = false;
 
 /**
- * Makes this process not dumpable, once: nobody without CAP_SYS_PTRACE in its user namespace may open its
- * /proc/N/exe, mem or fd, and the child inherits that until execve (CVE-2019-5736).
+ * Makes this process not dumpable, once: then no process without CAP_SYS_PTRACE over it opens its /proc/N/exe,
+ * mem or fd (CVE-2019-5736). The child inherits that until execve.
  */
 function forbidDumping(): void {
   if (undumpable) return;
@@ -62,42 +177,46 @@ function forbidDumping(): void {
   undumpable = true;
 }
 
-function surround({ items, buffers }: SyscallProgram, options: ChildOptions): SyscallProgram {
-  const { flags, shareMemory, stackSize = 4096 } = options;
-  const mask = (from: Item & object, operation: string) => ({ ...from, operation, subject: "all signals" });
-  const saved = { buffer: "clone: saved mask" };
-  const pidfd = { buffer: "clone: pidfd" };
-  const cloneFlags = flags + CLONE_PIDFD + (shareMemory ? CLONE_VM : 0) + SIGCHLD;
-  const restore = { call: "rt_sigprocmask", args: [SIG_SETMASK, saved, 0, SIGSET_BYTES] } as const;
+function statusPipe(): [number, number] {
+  const pair = new Uint32Array(2);
+  const bytes = new Uint8Array(pair.buffer);
+  check(syscall("pipe2", addressOf(bytes), O_CLOEXEC), { operation: "make", subject: "the status pipe" });
+  return [pair[0] as number, pair[1] as number]; // the array has two elements
+}
+
+function maskCall(mask: Argument, { operation, old = 0 }: { operation: string; old?: Argument }): Call {
+  return { call: "rt_sigprocmask", args: [SIG_SETMASK, mask, old, SIGSET_BYTES], operation, subject: "all signals" };
+}
+
+/** The parent's part around the child's items; the parent's part has no failure but clone's. */
+function surround(child: SyscallProgram, options: Required<Omit<ChildOptions, "program">>): SyscallProgram {
+  const { flags, shareMemory, stackSize } = options;
+  const stack = shareMemory ? { end: "clone: stack" } : 0;
   return {
     items: [
-      mask(
-        { call: "rt_sigprocmask", args: [SIG_SETMASK, { bytes: ALL_SIGNALS }, saved, SIGSET_BYTES] } as never,
-        "block",
-      ),
-      { onFailure: { goto: "clone: restore" } },
+      maskCall(ALL_SIGNALS, { operation: "block", old: { buffer: "clone: mask" } }),
       {
         call: "clone",
-        // Both machines: flags, stack, parent_tid (where CLONE_PIDFD writes), then two that are not used.
-        args: [cloneFlags, shareMemory ? { end: "clone: stack" } : 0, pidfd, 0, 0],
+        // On both machines: flags, stack, parent_tid (where CLONE_PIDFD writes), then two that are not used.
+        args: [flags + CLONE_PIDFD + (shareMemory ? CLONE_VM : 0) + SIGCHLD, stack, { buffer: "clone: pidfd" }, 0, 0],
         as: "clone: pid",
         operation: "clone",
         subject: "a child process",
         whenZero: "clone: child",
+        onError: "clone: restore",
       },
       { label: "clone: restore" },
-      { onFailure: "return" },
-      mask(restore as never, "unblock"),
+      maskCall({ buffer: "clone: mask" }, { operation: "restore" }),
       { finish: true },
       { label: "clone: child" },
       { onFailure: "exit" },
-      ...items,
-      // Never reached by a right program; a return would go to the parent's caller with another stack.
+      ...child.items,
+      // Not reached by a right program: a return from here would go to the parent's caller on another stack.
       { call: "exit_group", args: [125], operation: "end", subject: "the child" },
     ],
     buffers: {
-      ...buffers,
-      "clone: saved mask": SIGSET_BYTES,
+      ...child.buffers,
+      "clone: mask": SIGSET_BYTES,
       "clone: pidfd": 4,
       ...(shareMemory ? { "clone: stack": stackSize } : {}),
     },

@@ -26,7 +26,14 @@ const STATUS_WORDS = 2;
 const CODE_PER_ITEM = 240;
 const CODE_PER_ERRNO = 24;
 /** A change of failure mode adds one more tail. */
-const CODE_PER_TAIL = 64;
+const CODE_PER_TAIL = 128;
+
+/**
+ * What a process that ends by "abort" leaves on its standard error. It ends by exit_group, not by a fatal signal:
+ * the engine answers SIGILL, SIGTRAP and SIGABRT with a crash report, and that is engine code in the very place
+ * where none may run.
+ */
+const ABORT_TEXT = "skdocker: a system call that must not fail has failed; the process ends\n";
 
 /** Exit status of a child whose program failed; what failed is in the status words. */
 export const PROGRAM_FAILED = 125;
@@ -38,6 +45,8 @@ interface Layout {
   readonly callOf: ReadonlyMap<string, number>;
   readonly bufferAt: ReadonlyMap<string, { readonly offset: number; readonly size: number }>;
   readonly constantAt: ReadonlyMap<Argument, number>;
+  /** Where ABORT_TEXT lies; 0 where no call aborts. */
+  readonly abortTextAt: number;
   readonly codeAt: number;
   readonly size: number;
 }
@@ -61,13 +70,20 @@ function layOut(program: SyscallProgram): Layout {
   const calls: Call[] = [];
   const callOf = new Map<string, number>();
   let code = PAGE;
+  let aborts = false;
   for (const item of program.items) {
     code += CODE_PER_ITEM;
     if (!isCall(item)) {
-      if ("onFailure" in item) code += CODE_PER_TAIL;
+      if ("onFailure" in item) {
+        code += CODE_PER_TAIL;
+        aborts ||= item.onFailure === "abort";
+      }
       continue;
     }
-    if (item.as !== undefined) callOf.set(item.as, calls.length);
+    if (item.as !== undefined) {
+      if (callOf.has(item.as)) throw new Error(`two calls are named "${item.as}"`);
+      callOf.set(item.as, calls.length);
+    }
     if (item.tolerate !== undefined) code += item.tolerate.length * CODE_PER_ERRNO;
     calls.push(item);
   }
@@ -81,8 +97,10 @@ function layOut(program: SyscallProgram): Layout {
   for (const call of calls) {
     for (const argument of call.args) if (typeof argument === "object") placeConstant(argument, space, constantAt);
   }
+  const abortTextAt = aborts ? space.take(ABORT_TEXT.length) : 0;
   const codeAt = (space.size + PAGE - 1) & ~(PAGE - 1);
-  return { calls, callOf, bufferAt, constantAt, codeAt, size: codeAt + ((code + PAGE - 1) & ~(PAGE - 1)) };
+  const size = codeAt + ((code + PAGE - 1) & ~(PAGE - 1));
+  return { calls, callOf, bufferAt, constantAt, abortTextAt, codeAt, size };
 }
 
 function placeConstant(
@@ -116,6 +134,7 @@ function known(argument: Argument, layout: Layout, base: number): number | bigin
 function writeConstants(memory: Uint8Array<ArrayBuffer>, layout: Layout, base: number): void {
   const text = Buffer.from(memory.buffer);
   const words = new DataView(memory.buffer);
+  if (layout.abortTextAt !== 0) text.write(ABORT_TEXT, layout.abortTextAt);
   for (const [argument, offset] of layout.constantAt) {
     if (typeof argument !== "object") continue;
     if ("text" in argument) {
@@ -179,6 +198,8 @@ class Codegen {
       else assembler.loadArgument(index, this.#base + this.#resultOffset((argument as { result: string }).result));
     }
     assembler.syscall(syscallNumber(call.call, this.#machine), step);
+    // Before the result is stored: parent and child of a clone share the word, and the child's 0 could come last.
+    if (call.whenZero !== undefined) assembler.jumpIfEqual(0, this.#labelOf(call.whenZero));
     if (call.as !== undefined) assembler.storeResult(this.#base + (STATUS_WORDS + step - 1) * WORD);
     this.#outcome(call, fail);
   }
@@ -191,7 +212,6 @@ class Codegen {
       for (const name of call.tolerate) assembler.jumpIfEqual(-errnoNumber(name), next);
     }
     assembler.jumpIfError(call.onError === undefined ? fail : this.#labelOf(call.onError));
-    if (call.whenZero !== undefined) assembler.jumpIfEqual(0, this.#labelOf(call.whenZero));
     if (call.expect !== undefined) {
       next ??= this.#code.newLabel();
       assembler.jumpIfEqual(call.expect, call.onSuccess === undefined ? next : this.#labelOf(call.onSuccess));
@@ -206,10 +226,14 @@ class Codegen {
     assembler.storeFailure(this.#base);
     if (typeof mode === "object") return assembler.jump(this.#labelOf(mode.goto));
     if (mode === "return") return assembler.return();
-    if (mode === "exit") {
-      assembler.setArgument(0, PROGRAM_FAILED);
-      assembler.syscall(syscallNumber("exit_group", this.#machine), 0);
+    if (mode === "abort") {
+      assembler.setArgument(0, 2);
+      assembler.setArgument(1, this.#base + this.#layout.abortTextAt);
+      assembler.setArgument(2, ABORT_TEXT.length);
+      assembler.syscall(syscallNumber("write", this.#machine), 0);
     }
+    assembler.setArgument(0, PROGRAM_FAILED);
+    assembler.syscall(syscallNumber("exit_group", this.#machine), 0);
     assembler.trap();
   }
 
@@ -289,7 +313,7 @@ export class NativeProgram implements Disposable {
     if (failure) throw failureError(failure);
   }
 
-  /** The result of the call named `name`; 0 as long as it has not been made. */
+  /** The result of the call named `name`; 0 as long as it has not been made, or has jumped by `whenZero`. */
   result(name: string): number {
     const call = this.#layout.callOf.get(name);
     if (call === undefined) throw new Error(`no call is named "${name}"`);

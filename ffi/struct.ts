@@ -1,114 +1,139 @@
 /**
- * C structures as field tables: from names and types in the header's order come size, offsets, encode and decode.
+ * C structures as field tables: size, encode and decode follow from the declaration.
  *
- * Natural alignment, little end first, as both machines have it. A structure that the kernel declares packed
- * (struct epoll_event on x86-64) is marked so. Nothing is computed until a structure is first used.
+ * Fields lie as the C compiler of x86-64 and arm64 lays them: each at a multiple of its own size, the whole
+ * padded to the largest. Numbers are in host order, which is little-endian on both; `be16` and `be32` are in
+ * network order.
  */
 
-/** A field: an integer; an address, size or offset of 64 bits that must fit a number; or `n` raw bytes. */
-export type FieldType = "u8" | "u16" | "u32" | "i32" | "u64" | "word" | { readonly bytes: number };
+/** A field's type: an integer, or so many raw bytes. */
+export type FieldType = "u8" | "u16" | "u32" | "u64" | "s32" | "s64" | "be16" | "be32" | { readonly bytes: number };
 
-type FieldValue<T> = T extends { readonly bytes: number } ? Uint8Array : T extends "u64" ? bigint : number;
+/** A structure's fields in their order in memory. */
+export type FieldTable = Readonly<Record<string, FieldType>>;
 
-type Values<F> = { -readonly [K in keyof F]: FieldValue<F[K]> };
+type FieldValue<Type extends FieldType> = Type extends "u64" | "s64" ? bigint
+  : Type extends { readonly bytes: number } ? Uint8Array
+  : number;
 
-const WIDTH = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8, word: 8 } as const;
+/** The values of all fields. */
+export type StructValues<Fields extends FieldTable> = { [Name in keyof Fields]: FieldValue<Fields[Name]> };
 
-interface Placed {
+const SIZES = { u8: 1, u16: 2, u32: 4, u64: 8, s32: 4, s64: 8, be16: 2, be32: 4 } as const;
+
+interface Place {
   readonly name: string;
   readonly type: FieldType;
   readonly offset: number;
 }
 
-/** One structure's layout. `F` maps field names, in the header's order, to their types. */
-export class Struct<const F extends Readonly<Record<string, FieldType>>> {
-  readonly #fields: F;
-  readonly #packed: boolean;
-  #placed: readonly Placed[] | undefined;
-  #size = 0;
+/** Where encoded bytes go to or come from. */
+export interface Location {
+  readonly view: DataView;
+  readonly offset: number;
+}
 
-  constructor(fields: F, { packed = false }: { packed?: boolean } = {}) {
-    this.#fields = fields;
-    this.#packed = packed;
-  }
+/** A C structure. Made once per module by {@link struct}. */
+export class Struct<Fields extends FieldTable> {
+  /** The C name, for messages. */
+  readonly name: string;
+  /** Bytes, trailing padding included: what C's `sizeof` says. */
+  readonly size: number;
+  readonly #places: readonly Place[];
 
-  /** The size in bytes, padding at the end included. */
-  get size(): number {
-    this.#place();
-    return this.#size;
-  }
-
-  /** Where a field begins, in bytes. */
-  offsetOf(name: keyof F & string): number {
-    return (this.#place().find((field) => field.name === name) as Placed).offset; // every field is placed
-  }
-
-  /** The structure as bytes; fields that are not given are zero. Throws a RangeError where a value does not fit. */
-  encode(values: Partial<Values<F>>): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(this.size);
-    const view = new DataView(bytes.buffer);
-    for (const { name, type, offset } of this.#place()) {
-      const value = values[name];
-      if (value !== undefined) put(view, { name, type, offset }, value);
+  constructor(name: string, fields: Fields) {
+    const places: Place[] = [];
+    let offset = 0;
+    let largest = 1;
+    for (const field in fields) {
+      const type = fields[field] as FieldType;
+      const size = typeof type === "string" ? SIZES[type] : type.bytes;
+      const alignment = typeof type === "string" ? size : 1;
+      offset = (offset + alignment - 1) & -alignment;
+      places.push({ name: field, type, offset });
+      offset += size;
+      if (alignment > largest) largest = alignment;
     }
+    this.name = name;
+    this.size = (offset + largest - 1) & -largest;
+    this.#places = places;
+  }
+
+  /**
+   * Writes all fields at a place; those without a value, and the padding, become zero.
+   * Throws a RangeError for a number that does not fit its field.
+   */
+  write(values: Partial<StructValues<Fields>>, { view, offset }: Location): void {
+    for (let i = 0; i < this.size; i++) view.setUint8(offset + i, 0);
+    for (const place of this.#places) {
+      const value = values[place.name];
+      if (value === undefined) continue;
+      if (!put(place.type, value, { view, offset: offset + place.offset })) {
+        throw new RangeError(`${this.name}.${place.name} cannot be ${value}`);
+      }
+    }
+  }
+
+  /** The fields at a place. Throws a RangeError where the view ends before the structure does. */
+  read({ view, offset }: Location): StructValues<Fields> {
+    if (offset + this.size > view.byteLength) {
+      throw new RangeError(`${this.name} needs ${this.size} bytes: there are ${view.byteLength - offset}`);
+    }
+    const values: Record<string, number | bigint | Uint8Array> = {};
+    for (const place of this.#places) {
+      values[place.name] = take(place.type, { view, offset: offset + place.offset });
+    }
+    // Every place was made from a field of the table, so all keys are there with their types.
+    return values as StructValues<Fields>;
+  }
+
+  /** The structure as bytes of its own. */
+  encode(values: Partial<StructValues<Fields>>): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(this.size);
+    this.write(values, { view: new DataView(bytes.buffer), offset: 0 });
     return bytes;
   }
 
-  /** The fields of a structure at `offset` of `bytes`. Throws a RangeError where it is truncated. */
-  decode(bytes: Uint8Array, offset = 0): Values<F> {
-    const view = new DataView(bytes.buffer, bytes.byteOffset + offset, Math.max(0, bytes.byteLength - offset));
-    const values: Record<string, number | bigint | Uint8Array> = {};
-    for (const field of this.#place()) values[field.name] = get(view, field);
-    return values as Values<F>;
-  }
-
-  #place(): readonly Placed[] {
-    if (this.#placed) return this.#placed;
-    const placed: Placed[] = [];
-    let offset = 0;
-    let widest = 1;
-    for (const name in this.#fields) {
-      const type = this.#fields[name] as FieldType;
-      const alignment = this.#packed || typeof type === "object" ? 1 : WIDTH[type];
-      offset = align(offset, alignment);
-      placed.push({ name, type, offset });
-      offset += typeof type === "object" ? type.bytes : WIDTH[type];
-      widest = Math.max(widest, alignment);
-    }
-    this.#size = align(offset, widest);
-    return this.#placed = placed;
+  /** The fields of the structure that `bytes` begin with. */
+  decode(bytes: Uint8Array): StructValues<Fields> {
+    return this.read({ view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 });
   }
 }
 
-function align(offset: number, to: number): number {
-  return Math.ceil(offset / to) * to;
+/** Declares a C structure: its C name, and its fields in their order in memory. */
+export function struct<const Fields extends FieldTable>(name: string, fields: Fields): Struct<Fields> {
+  return new Struct(name, fields);
 }
 
-function put(view: DataView, { name, type, offset }: Placed, value: number | bigint | Uint8Array): void {
-  if (value instanceof Uint8Array) {
-    if (typeof type !== "object" || value.length > type.bytes) throw new RangeError(`${name} is too long`);
-    return new Uint8Array(view.buffer, view.byteOffset + offset, type.bytes).set(value);
+/** Whether `value` fits the type; if so, it has been written. */
+function put(type: FieldType, value: number | bigint | Uint8Array, { view, offset }: Location): boolean {
+  if (typeof type !== "string") {
+    if (!(value instanceof Uint8Array) || value.length > type.bytes) return false;
+    for (let i = 0; i < value.length; i++) view.setUint8(offset + i, value[i] as number);
+    return true;
   }
-  if (type === "u64" || type === "word") {
-    // -1 is how C writes "all ones"; anything from there to 2^64 is a word.
-    const word = BigInt(value);
-    if (word < -(2n ** 63n) || word >= 2n ** 64n) throw new RangeError(`${name} does not fit 64 bits: ${word}`);
-    return view.setBigUint64(offset, BigInt.asUintN(64, word), true);
+  if (typeof value === "bigint") {
+    if (type === "u64" && BigInt.asUintN(64, value) === value) view.setBigUint64(offset, value, true);
+    else if (type === "s64" && BigInt.asIntN(64, value) === value) view.setBigInt64(offset, value, true);
+    else return false;
+    return true;
   }
-  const number = Number(value);
-  const bits = typeof type === "object" ? 0 : WIDTH[type] * 8;
-  const [low, high] = type === "i32" ? [-(2 ** 31), 2 ** 31] : [0, 2 ** bits];
-  if (!Number.isInteger(number) || number < low || number >= high) {
-    throw new RangeError(`${name} does not fit ${bits} bits: ${number}`);
+  if (typeof value !== "number" || !Number.isInteger(value)) return false;
+  if (type === "s32") {
+    if (value !== (value | 0)) return false;
+    view.setInt32(offset, value, true);
+    return true;
   }
-  if (bits === 8) view.setUint8(offset, number);
-  else if (bits === 16) view.setUint16(offset, number, true);
-  else view.setUint32(offset, number, true); // a negative i32 has the same bits
+  if (value < 0 || value >= 2 ** (8 * SIZES[type])) return false;
+  if (type === "u8") view.setUint8(offset, value);
+  else if (type === "u16" || type === "be16") view.setUint16(offset, value, type === "u16");
+  else if (type === "u32" || type === "be32") view.setUint32(offset, value, type === "u32");
+  else return false;
+  return true;
 }
 
-function get(view: DataView, { type, offset }: Placed): number | bigint | Uint8Array {
-  if (typeof type === "object") {
-    if (offset + type.bytes > view.byteLength) throw new RangeError("the structure is truncated");
+function take(type: FieldType, { view, offset }: Location): number | bigint | Uint8Array {
+  if (typeof type !== "string") {
     return new Uint8Array(view.buffer, view.byteOffset + offset, type.bytes).slice();
   }
   switch (type) {
@@ -116,13 +141,17 @@ function get(view: DataView, { type, offset }: Placed): number | bigint | Uint8A
       return view.getUint8(offset);
     case "u16":
       return view.getUint16(offset, true);
+    case "be16":
+      return view.getUint16(offset);
     case "u32":
       return view.getUint32(offset, true);
-    case "i32":
+    case "be32":
+      return view.getUint32(offset);
+    case "s32":
       return view.getInt32(offset, true);
     case "u64":
       return view.getBigUint64(offset, true);
-    case "word":
-      return Number(view.getBigUint64(offset, true));
+    case "s64":
+      return view.getBigInt64(offset, true);
   }
 }
