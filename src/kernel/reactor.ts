@@ -70,23 +70,23 @@ export class Reactor implements Disposable {
 
   /** Watches a descriptor. Throws a KernelError with EPERM for one that is always ready, such as a regular file. */
   add(fd: number, interest: Interest, handlers: Handlers): Watch {
-    const registration: Registration = { handlers, interest, removed: false };
-    this.#control(EPOLL_CTL_ADD, fd, interest);
+    const registration: Registration = { handlers, interest: NOTHING, removed: false };
     this.#registrations.set(fd, registration);
-    return {
+    const watch: Watch = {
       change: (next) => {
-        const { readable, writable } = registration.interest;
-        if (registration.removed || (next.readable === readable && next.writable === writable)) return;
-        this.#control(EPOLL_CTL_MOD, fd, next);
+        if (registration.removed) return;
+        this.#control(fd, registration.interest, next);
         registration.interest = next;
       },
       remove: () => {
         if (registration.removed) return;
         registration.removed = true;
         this.#registrations.delete(fd);
-        this.#control(EPOLL_CTL_DEL, fd, NOTHING);
+        this.#control(fd, registration.interest, NOTHING);
       },
     };
+    watch.change(interest);
+    return watch;
   }
 
   /** Calls `call` once, in `milliseconds` from now (0 or more) or as soon after as the loop comes round. */
@@ -133,9 +133,13 @@ export class Reactor implements Disposable {
     }
   }
 
-  #control(operation: number, fd: number, interest: Interest): void {
-    const events = (interest.readable ? EPOLLIN : 0) | (interest.writable ? EPOLLOUT : 0);
-    this.#changeView.setUint32(0, events, true);
+  /** A descriptor that nobody awaits is taken out: epoll would report its hang-up again and again. */
+  #control(fd: number, before: Interest, after: Interest): void {
+    const from = eventsOf(before);
+    const to = eventsOf(after);
+    if (from === to) return;
+    const operation = from === 0 ? EPOLL_CTL_ADD : to === 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    this.#changeView.setUint32(0, to, true);
     this.#changeView.setInt32(DATA_OFFSET, fd, true);
     const result = syscall("epoll_ctl", this.#epoll, operation, fd, addressOf(this.#change));
     if (result < 0) throw new KernelError({ operation: "watch", subject: `descriptor ${fd}`, errno: -result });
@@ -147,6 +151,10 @@ export class Reactor implements Disposable {
 }
 
 const NOTHING: Interest = { readable: false, writable: false };
+
+function eventsOf({ readable, writable }: Interest): number {
+  return (readable ? EPOLLIN : 0) | (writable ? EPOLLOUT : 0);
+}
 
 function dispatch(registration: Registration, events: number): void {
   const { handlers } = registration;

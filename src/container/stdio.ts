@@ -1,0 +1,103 @@
+/**
+ * A container's standard input, output and error: what the child gets, and what is moved by us.
+ *
+ * A pipe, a socket or the null device is handed over as it is. Measured otherwise: root in the container reopens
+ * a regular file through /proc/self/fd and overwrites what the caller opened for reading; a directory on 0, 1 or 2
+ * is a way out of the root; a terminal would let the container push characters into the caller's shell. So files
+ * and terminals stay with us and their bytes go through a pipe, and a directory is refused.
+ */
+import type { Descriptor } from "../kernel/descriptor.ts";
+import { openFile, statusOf } from "../kernel/files.ts";
+import { openPipe, setNonBlocking } from "../kernel/pipes.ts";
+import type { Reactor } from "../kernel/reactor.ts";
+import { UserError } from "../user_error.ts";
+import { Pump } from "./pump.ts";
+
+/** The stdio of one container, whoever is at the other end: this process's own, a pty, later a monitor's. */
+export interface ContainerStdio extends Disposable {
+  /** The descriptors that the child is to have as 0, 1 and 2. */
+  readonly child: readonly [number, number, number];
+  /** To be called once the child exists: closes what only it should hold, so that an end of file can arrive. */
+  childStarted(): void;
+  /** Begins to move bytes. */
+  attach(reactor: Reactor): void;
+  /** After the container has ended: moves on, and says whether every byte it wrote has been delivered. */
+  drained(): boolean;
+}
+
+/** Documentation/admin-guide/devices.txt: character device 1:3 is /dev/null. */
+const NULL_DEVICE = "1:3";
+
+const STREAM_NAMES = ["input", "output", "error"] as const;
+
+/** Whether descriptor `fd` of ours may be given to a container. Throws a {@link UserError} for a directory. */
+function mayBeHandedOver(fd: 0 | 1 | 2): boolean {
+  const { type, represents } = statusOf(fd);
+  if (type === "directory") throw new UserError(`Standard ${STREAM_NAMES[fd]} is a directory`);
+  if (type === "pipe" || type === "socket") return true;
+  return type === "character device" && represents === NULL_DEVICE;
+}
+
+/** Refuses what no container can be given, before anything is touched. Throws a {@link UserError}. */
+export function checkStreams({ interactive }: { interactive: boolean }): void {
+  if (interactive) mayBeHandedOver(0);
+  mayBeHandedOver(1);
+  mayBeHandedOver(2);
+}
+
+/** The stdio of a container without a terminal, connected to this process's own 0, 1 and 2. */
+export class InheritedStdio implements ContainerStdio {
+  readonly child: readonly [number, number, number];
+  /** Ends that are the child's; ours are closed once it exists. */
+  readonly #childEnds: Descriptor[] = [];
+  readonly #input: Pump | undefined;
+  readonly #outputs: Pump[] = [];
+
+  /** `interactive`: whether our standard input reaches the container; else it reads the null device. */
+  constructor({ interactive }: { interactive: boolean }) {
+    let input: number;
+    if (!interactive) input = this.#keep(openFile("/dev/null"));
+    else if (mayBeHandedOver(0)) input = 0;
+    else {
+      const { reading, writing } = openPipe();
+      setNonBlocking(writing.fd, true);
+      this.#input = new Pump({ source: { fd: 0 }, sink: { fd: writing.fd, owner: writing } });
+      input = this.#keep(reading);
+    }
+    this.child = [input, this.#output(1), this.#output(2)];
+  }
+
+  #output(fd: 1 | 2): number {
+    if (mayBeHandedOver(fd)) return fd;
+    const { reading, writing } = openPipe();
+    setNonBlocking(reading.fd, true);
+    this.#outputs.push(new Pump({ source: { fd: reading.fd, owner: reading }, sink: { fd } }));
+    return this.#keep(writing);
+  }
+
+  #keep(end: Descriptor): number {
+    this.#childEnds.push(end);
+    return end.fd;
+  }
+
+  childStarted(): void {
+    for (const end of this.#childEnds.splice(0)) end.close();
+  }
+
+  attach(reactor: Reactor): void {
+    this.#input?.attach(reactor);
+    for (const output of this.#outputs) output.attach(reactor);
+  }
+
+  drained(): boolean {
+    let all = true;
+    for (const output of this.#outputs) if (!output.drain()) all = false;
+    return all;
+  }
+
+  [Symbol.dispose](): void {
+    this.childStarted();
+    this.#input?.[Symbol.dispose]();
+    for (const output of this.#outputs) output[Symbol.dispose]();
+  }
+}
