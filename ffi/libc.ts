@@ -8,10 +8,9 @@
  */
 import { CFunction, dlopen, FFIType, ptr, toArrayBuffer } from "bun:ffi";
 import { KernelError } from "./errno.ts";
-import { type Machine, type SyscallName, syscallNumber } from "./syscalls.ts";
+import { MACHINE, type SyscallName, syscallNumber } from "./syscalls.ts";
 
-/** The machine this process runs on; anything else is refused at the first call. */
-export const MACHINE: Machine = process.arch === "arm64" ? "arm64" : "x64";
+export { MACHINE };
 
 // include/uapi/asm-generic/mman-common.h
 const PROT_READ = 1;
@@ -55,6 +54,7 @@ const PAGE = 4096;
 let entry: Entry | undefined;
 
 function openEntry(): Entry {
+  if (process.arch !== "x64" && process.arch !== "arm64") throw new Error(`${process.arch} is not supported`);
   const libc = dlopen("libc.so.6", { syscall: SIGNATURE }).symbols.syscall as unknown as Entry;
   const number = (name: SyscallName) => syscallNumber(name, MACHINE);
   const page = Number(libc(number("mmap"), 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));

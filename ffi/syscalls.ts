@@ -171,6 +171,9 @@ export type SyscallName = keyof typeof SYSCALLS;
 
 export type Machine = "x64" | "arm64";
 
+/** The machine this process runs on; on any other the first system call is refused. */
+export const MACHINE: Machine = process.arch === "arm64" ? "arm64" : "x64";
+
 /** The number of a system call on a machine. */
 export function syscallNumber(name: SyscallName, machine: Machine): number {
   return SYSCALLS[name][machine === "x64" ? 0 : 1];
