@@ -1,11 +1,10 @@
 /**
- * A synchronous event loop on epoll(7): descriptors and timers in one thread.
+ * A synchronous event loop on epoll(7): descriptors, timers, and a condition to stop at.
  *
- * Supervision runs on it and not on the engine's own loop: that one would build streams (10 ms of start-up), and
- * it cannot watch a descriptor that it has not opened. While the loop waits, the JavaScript thread stands in
- * epoll_pwait and uses nothing.
+ * A foreground container is supervised by this instead of the engine's event loop: nothing of Node's streams is
+ * built (10 ms), and the process sleeps in one system call. Level-triggered, so a handler may take a part of
+ * what there is; single-threaded, so handlers never overlap.
  */
-import { errnoNumber, KernelError } from "../../ffi/errno.ts";
 import { addressOf, check, MACHINE, syscall } from "../../ffi/libc.ts";
 
 // include/uapi/linux/eventpoll.h
@@ -13,158 +12,187 @@ const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;
-const EPOLLIN = 0x1;
-const EPOLLOUT = 0x4;
-const EPOLLERR = 0x8;
+const EPOLLIN = 1;
+const EPOLLOUT = 4;
+const EPOLLERR = 8;
 const EPOLLHUP = 0x10;
 
-/** struct epoll_event is packed on x86-64 alone: the 64 bits of data follow the 32 bits of events at once. */
-const EVENT_SIZE = MACHINE === "x64" ? 12 : 16;
-const DATA_OFFSET = EVENT_SIZE - 8;
-const EVENTS_AT_ONCE = 64;
+const EINTR = 4;
 
-/** What a descriptor is awaited for. */
+/** struct epoll_event is packed on x86-64 alone: 32 bits of events, 64 of ours (descriptor and generation). */
+const EVENT_WORDS = MACHINE === "x64" ? 3 : 4;
+const DATA_WORD = MACHINE === "x64" ? 1 : 2;
+const EVENTS = 32;
+
+/** What to wait for. The kernel always reports a hang-up or an error of a descriptor that waits for anything. */
 export interface Interest {
-  readonly readable: boolean;
-  readonly writable: boolean;
+  readonly readable?: boolean;
+  readonly writable?: boolean;
 }
 
-/** Called while the condition lasts (level-triggered); an error or a hang-up counts as both. */
+/** Called when a descriptor is ready. */
 export interface Handlers {
-  readable(): void;
-  writable(): void;
+  readable?(): void;
+  writable?(): void;
+  /** The other end is gone, or there is an error; without this handler, readable (else writable) is called to meet it. */
+  hangup?(): void;
 }
 
-/** A descriptor on the loop. */
-export interface Watch {
-  change(interest: Interest): void;
-  /** To be called before the descriptor is closed. */
-  remove(): void;
+interface Watch {
+  handlers: Handlers;
+  /** Distinguishes this from a former watch of the same number whose event is still in the batch. */
+  readonly generation: number;
+  /** Events the kernel knows of; 0 when it has been told to forget the descriptor. */
+  events: number;
 }
 
-/** A call to come; it comes once, or never after `cancel`. */
+/** A timer, to be cancelled. */
 export interface Timer {
   cancel(): void;
 }
 
-interface Registration {
-  readonly handlers: Handlers;
-  interest: Interest;
-  /** Tells events that were fetched before a removal from those of a later holder of the same number. */
-  removed: boolean;
+interface PendingTimer {
+  readonly due: number;
+  readonly callback: () => void;
 }
 
-/** The loop. */
+/** The loop. Descriptors stay their owners'; close one only after {@link Reactor.remove}. */
 export class Reactor implements Disposable {
   readonly #epoll: number;
-  readonly #registrations = new Map<number, Registration>();
-  readonly #timers = new Set<{ readonly due: number; readonly call: () => void }>();
-  readonly #events = new Uint8Array(EVENT_SIZE * EVENTS_AT_ONCE);
-  readonly #view = new DataView(this.#events.buffer, this.#events.byteOffset);
-  readonly #change = new Uint8Array(EVENT_SIZE);
-  readonly #changeView = new DataView(this.#change.buffer, this.#change.byteOffset);
+  readonly #watches = new Map<number, Watch>();
+  readonly #timers = new Set<PendingTimer>();
+  readonly #events = new Int32Array(EVENTS * EVENT_WORDS);
+  readonly #eventsAt: number;
+  readonly #request = new Int32Array(EVENT_WORDS);
+  #generation = 0;
 
   constructor() {
-    this.#epoll = check(syscall("epoll_create1", EPOLL_CLOEXEC), { operation: "create", subject: "an epoll instance" });
+    this.#epoll = check(syscall("epoll_create1", EPOLL_CLOEXEC), { operation: "make", subject: "an epoll" });
+    this.#eventsAt = addressOf(new Uint8Array(this.#events.buffer));
   }
 
-  /** Watches a descriptor. Throws a KernelError with EPERM for one that is always ready, such as a regular file. */
-  add(fd: number, interest: Interest, handlers: Handlers): Watch {
-    const registration: Registration = { handlers, interest: NOTHING, removed: false };
-    this.#registrations.set(fd, registration);
-    const watch: Watch = {
-      change: (next) => {
-        if (registration.removed) return;
-        this.#control(fd, registration.interest, next);
-        registration.interest = next;
-      },
-      remove: () => {
-        if (registration.removed) return;
-        registration.removed = true;
-        this.#registrations.delete(fd);
-        this.#control(fd, registration.interest, NOTHING);
-      },
-    };
-    watch.change(interest);
-    return watch;
+  /**
+   * Waits for a descriptor: by default for what there are handlers for. Throws a KernelError with EPERM for a
+   * regular file or a directory, which are always ready and cannot be waited for.
+   */
+  add(fd: number, handlers: Handlers, interest: Interest = interestOf(handlers)): void {
+    if (this.#watches.has(fd)) throw new Error(`descriptor ${fd} is watched already`);
+    const watch: Watch = { handlers, generation: ++this.#generation, events: 0 };
+    this.#watches.set(fd, watch);
+    try {
+      // A pidfd or a pipe's writing end may be waited for with a hang-up handler alone.
+      this.#set(fd, watch, eventsOf(interest) || (handlers.hangup ? EPOLLHUP : 0));
+    } catch (error) {
+      this.#watches.delete(fd);
+      throw error;
+    }
   }
 
-  /** Calls `call` once, in `milliseconds` from now (0 or more) or as soon after as the loop comes round. */
-  timer(milliseconds: number, call: () => void): Timer {
-    const timer = { due: now() + milliseconds, call };
+  /** Changes what is waited for. With nothing, the descriptor rests: not even a hang-up is reported. */
+  modify(fd: number, interest: Interest): void {
+    const watch = this.#watches.get(fd);
+    if (!watch) throw new Error(`descriptor ${fd} is not watched`);
+    this.#set(fd, watch, eventsOf(interest));
+  }
+
+  /** Whether a descriptor is waited for (or rests). */
+  has(fd: number): boolean {
+    return this.#watches.has(fd);
+  }
+
+  /** Forgets a descriptor; events of it that are still to be handled are dropped. Must come before close(2). */
+  remove(fd: number): void {
+    const watch = this.#watches.get(fd);
+    if (!watch) return;
+    this.#set(fd, watch, 0);
+    this.#watches.delete(fd);
+  }
+
+  /** Calls back once, in `milliseconds` at the earliest. */
+  timer(milliseconds: number, callback: () => void): Timer {
+    const timer: PendingTimer = { due: performance.now() + milliseconds, callback };
     this.#timers.add(timer);
     return { cancel: () => void this.#timers.delete(timer) };
   }
 
-  /** Serves events until `finished` says so; it is asked before each wait. */
-  run(finished: () => boolean): void {
-    while (!finished()) {
-      this.#wait();
-      this.#callTimers();
+  /** Handles events until `until()` holds; it is asked at the start and after each batch. */
+  run(until: () => boolean): void {
+    while (!until()) {
+      if (this.#watches.size === 0 && this.#timers.size === 0) throw new Error("there is nothing left to wait for");
+      this.turn();
     }
   }
 
-  #wait(): void {
-    const address = addressOf(this.#events);
-    const count = syscall("epoll_pwait", this.#epoll, address, EVENTS_AT_ONCE, this.#timeout(), 0, 8);
-    if (count === -errnoNumber("EINTR")) return;
-    check(count, { operation: "wait for", subject: "events" });
-    const ready: { registration: Registration; events: number }[] = [];
+  /** Waits for one batch of events, at most `timeout` milliseconds, and handles it. Returns how many there were. */
+  turn(timeout = Infinity): number {
+    const wait = Math.min(timeout, this.#untilTimer());
+    // Rounded up: to wake a moment early would mean to spin until the timer is due.
+    const milliseconds = wait === Infinity ? -1 : Math.min(Math.ceil(Math.max(0, wait)), 0x7fffffff);
+    const count = syscall("epoll_pwait", this.#epoll, this.#eventsAt, EVENTS, milliseconds, 0, 8);
+    if (count !== -EINTR) check(count, { operation: "wait for", subject: "events" });
     for (let index = 0; index < count; index++) {
-      const at = index * EVENT_SIZE;
-      const registration = this.#registrations.get(this.#view.getInt32(at + DATA_OFFSET, true));
-      if (registration) ready.push({ registration, events: this.#view.getUint32(at, true) });
+      const at = index * EVENT_WORDS;
+      // The words are within the array: count is at most EVENTS.
+      const fd = this.#events[at + DATA_WORD] as number;
+      const watch = this.#watches.get(fd);
+      if (watch && watch.generation === this.#events[at + DATA_WORD + 1]) {
+        this.#dispatch(fd, watch, this.#events[at] as number);
+      }
     }
-    for (const { registration, events } of ready) dispatch(registration, events);
+    this.#fireTimers();
+    return Math.max(0, count);
   }
 
-  /** Milliseconds until the next timer, rounded up so that it is due when the wait ends; -1 without timers. */
-  #timeout(): number {
+  #dispatch(fd: number, watch: Watch, events: number): void {
+    const { handlers } = watch;
+    if (events & EPOLLIN) handlers.readable?.();
+    if (events & EPOLLOUT && this.#watches.get(fd) === watch) handlers.writable?.();
+    // What can still be read comes before the hang-up.
+    if (!(events & (EPOLLHUP | EPOLLERR)) || events & EPOLLIN || this.#watches.get(fd) !== watch) return;
+    if (handlers.hangup) handlers.hangup();
+    else if (handlers.readable) handlers.readable();
+    else if (!(events & EPOLLOUT)) handlers.writable?.();
+  }
+
+  #set(fd: number, watch: Watch, events: number): void {
+    if (watch.events === events) return;
+    const action = events === 0 ? EPOLL_CTL_DEL : watch.events === 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    this.#request[0] = events;
+    this.#request[DATA_WORD] = fd;
+    this.#request[DATA_WORD + 1] = watch.generation;
+    const request = new Uint8Array(this.#request.buffer);
+    const result = syscall("epoll_ctl", this.#epoll, action, fd, addressOf(request));
+    check(result, { operation: "wait for", subject: `descriptor ${fd}` });
+    watch.events = events;
+  }
+
+  #untilTimer(): number {
     let next = Infinity;
-    for (const timer of this.#timers) next = Math.min(next, timer.due);
-    return next === Infinity ? -1 : Math.max(0, Math.ceil(next - now()));
+    for (const { due } of this.#timers) if (due < next) next = due;
+    return next === Infinity ? next : next - performance.now();
   }
 
-  #callTimers(): void {
+  #fireTimers(): void {
     if (this.#timers.size === 0) return;
-    const time = now();
-    for (const timer of [...this.#timers]) {
-      if (timer.due <= time && this.#timers.delete(timer)) timer.call();
+    const now = performance.now();
+    for (const timer of [...this.#timers].sort((a, b) => a.due - b.due)) {
+      if (timer.due > now) return;
+      // One that an earlier callback has cancelled is no longer in the set.
+      if (this.#timers.delete(timer)) timer.callback();
     }
-  }
-
-  /** A descriptor that nobody awaits is taken out: epoll would report its hang-up again and again. */
-  #control(fd: number, before: Interest, after: Interest): void {
-    const from = eventsOf(before);
-    const to = eventsOf(after);
-    if (from === to) return;
-    const operation = from === 0 ? EPOLL_CTL_ADD : to === 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-    this.#changeView.setUint32(0, to, true);
-    this.#changeView.setInt32(DATA_OFFSET, fd, true);
-    const result = syscall("epoll_ctl", this.#epoll, operation, fd, addressOf(this.#change));
-    if (result < 0) throw new KernelError({ operation: "watch", subject: `descriptor ${fd}`, errno: -result });
   }
 
   [Symbol.dispose](): void {
+    this.#watches.clear();
+    this.#timers.clear();
     syscall("close", this.#epoll);
   }
 }
 
-const NOTHING: Interest = { readable: false, writable: false };
+function interestOf(handlers: Handlers): Interest {
+  return { readable: handlers.readable !== undefined, writable: handlers.writable !== undefined };
+}
 
-function eventsOf({ readable, writable }: Interest): number {
+function eventsOf({ readable = false, writable = false }: Interest): number {
   return (readable ? EPOLLIN : 0) | (writable ? EPOLLOUT : 0);
-}
-
-function dispatch(registration: Registration, events: number): void {
-  const { handlers } = registration;
-  const broken = (events & (EPOLLERR | EPOLLHUP)) !== 0;
-  const { readable, writable } = registration.interest;
-  if (!registration.removed && readable && (broken || (events & EPOLLIN) !== 0)) handlers.readable();
-  if (!registration.removed && writable && (broken || (events & EPOLLOUT) !== 0)) handlers.writable();
-}
-
-/** Milliseconds of a clock that no one sets. */
-function now(): number {
-  return performance.now();
 }
