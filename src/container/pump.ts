@@ -6,7 +6,7 @@
  */
 import { isKernelError, KernelError } from "../../ffi/errno.ts";
 import { addressOf, syscall } from "../../ffi/libc.ts";
-import type { Handlers, Interest, Reactor, Watch } from "../kernel/reactor.ts";
+import type { Handlers, Interest, Reactor } from "../kernel/reactor.ts";
 
 const BUFFER_SIZE = 65536;
 const EINTR = 4;
@@ -31,8 +31,9 @@ export class Pump implements Disposable {
   #start = 0;
   #end = 0;
   #finished = false;
-  #sourceWatch: Watch | undefined;
-  #sinkWatch: Watch | undefined;
+  #reactor: Reactor | undefined;
+  #sourceAwaited = false;
+  #sinkAwaited = false;
 
   constructor({ source, sink }: { source: PumpEnd; sink: PumpEnd }) {
     this.#source = source;
@@ -46,12 +47,11 @@ export class Pump implements Disposable {
 
   /** Begins to move bytes. */
   attach(reactor: Reactor): void {
-    const handlers: Handlers = { readable: () => this.#turn(), writable: () => this.#turn() };
-    this.#sourceWatch = watchIfPossible(reactor, this.#source.fd, handlers);
-    this.#sinkWatch = watchIfPossible(reactor, this.#sink.fd, handlers);
+    this.#reactor = reactor;
+    const handlers = { readable: () => this.#turn(), writable: () => this.#turn() };
+    this.#sourceAwaited = awaitIfPossible(reactor, this.#source.fd, handlers);
+    this.#sinkAwaited = awaitIfPossible(reactor, this.#sink.fd, handlers);
     this.#await();
-    // With a file at both ends nothing would ever call: move all of it now.
-    if (!this.#sourceWatch && !this.#sinkWatch) { while (this.#step()) { /* until the file ends */ } }
   }
 
   /** After the writer's end: takes what is still in the source; true once the sink has all of it. */
@@ -67,13 +67,18 @@ export class Pump implements Disposable {
     if (!this.#finished) this.#await();
   }
 
+  /** Waits for the end that the next step needs; an end that is always ready is served at once. */
   #await(): void {
-    const holding = this.#start < this.#end;
-    // An end that is always ready is not awaited; the other one's readiness then drives both.
-    this.#sourceWatch?.change(!holding ? READABLE : NOTHING);
-    this.#sinkWatch?.change(holding || !this.#sourceWatch ? WRITABLE : NOTHING);
-    if (holding && !this.#sinkWatch) { while (this.#start < this.#end && this.#step()) { /* a file takes all */ } }
-    if (!this.#finished && this.#start === this.#end) this.#sourceWatch?.change(READABLE);
+    while (!this.#finished) {
+      const holding = this.#start < this.#end;
+      if (holding ? this.#sinkAwaited : this.#sourceAwaited) return this.#waitFor({ source: !holding, sink: holding });
+      if (!this.#step()) return;
+    }
+  }
+
+  #waitFor({ source, sink }: { source: boolean; sink: boolean }): void {
+    if (this.#sourceAwaited) this.#reactor?.modify(this.#source.fd, source ? READABLE : NOTHING);
+    if (this.#sinkAwaited) this.#reactor?.modify(this.#sink.fd, sink ? WRITABLE : NOTHING);
   }
 
   /** One read or one write; false when it would have to wait, or when there is nothing more to do. */
@@ -107,9 +112,11 @@ export class Pump implements Disposable {
   }
 
   #finish(): false {
+    if (this.#finished) return false;
     this.#finished = true;
-    this.#sourceWatch?.remove();
-    this.#sinkWatch?.remove();
+    this.#reactor?.remove(this.#source.fd);
+    this.#reactor?.remove(this.#sink.fd);
+    this.#reactor = undefined;
     this.#source.owner?.close();
     this.#sink.owner?.close();
     return false;
@@ -120,20 +127,18 @@ export class Pump implements Disposable {
   }
 }
 
-const READABLE: Interest = { readable: true, writable: false };
-const WRITABLE: Interest = { readable: false, writable: true };
-const NOTHING: Interest = { readable: false, writable: false };
+const READABLE: Interest = { readable: true };
+const WRITABLE: Interest = { writable: true };
+const NOTHING: Interest = {};
 
-/** Watches a descriptor for nothing yet; `undefined` for one that epoll cannot watch, because it is always ready. */
-function watchIfPossible(reactor: Reactor, fd: number, handlers: Handlers): Watch | undefined {
-  const watch = reactor.add(fd, NOTHING, handlers);
+/** Puts a descriptor on the reactor, at rest; false for one that epoll refuses because it is always ready. */
+function awaitIfPossible(reactor: Reactor, fd: number, handlers: Handlers): boolean {
   try {
-    watch.change(READABLE);
-    watch.change(NOTHING);
-    return watch;
+    reactor.add(fd, handlers, READABLE);
   } catch (error) {
-    if (!isKernelError(error, "EPERM")) throw error;
-    watch.remove();
-    return undefined;
+    if (isKernelError(error, "EPERM")) return false;
+    throw error;
   }
+  reactor.modify(fd, NOTHING);
+  return true;
 }

@@ -6,12 +6,13 @@
  * is a way out of the root; a terminal would let the container push characters into the caller's shell. So files
  * and terminals stay with us and their bytes go through a pipe, and a directory is refused.
  */
-import type { Descriptor } from "../kernel/descriptor.ts";
-import { openFile, statusOf } from "../kernel/files.ts";
-import { openPipe, setNonBlocking } from "../kernel/pipes.ts";
+import { Descriptor } from "../kernel/descriptor.ts";
+import { fileStatus, openFile, tryOpen } from "../kernel/files.ts";
+import { O_NOCTTY, O_NONBLOCK, O_WRONLY } from "../kernel/open_flags.ts";
+import { pipe, setNonBlocking } from "../kernel/pipes.ts";
 import type { Reactor } from "../kernel/reactor.ts";
 import { UserError } from "../user_error.ts";
-import { Pump } from "./pump.ts";
+import { Pump, type PumpEnd } from "./pump.ts";
 
 /** The stdio of one container, whoever is at the other end: this process's own, a pty, later a monitor's. */
 export interface ContainerStdio extends Disposable {
@@ -25,17 +26,15 @@ export interface ContainerStdio extends Disposable {
   drained(): boolean;
 }
 
-/** Documentation/admin-guide/devices.txt: character device 1:3 is /dev/null. */
-const NULL_DEVICE = "1:3";
-
 const STREAM_NAMES = ["input", "output", "error"] as const;
 
 /** Whether descriptor `fd` of ours may be given to a container. Throws a {@link UserError} for a directory. */
 function mayBeHandedOver(fd: 0 | 1 | 2): boolean {
-  const { type, represents } = statusOf(fd);
+  const { type, rdevMajor, rdevMinor } = fileStatus(fd);
   if (type === "directory") throw new UserError(`Standard ${STREAM_NAMES[fd]} is a directory`);
   if (type === "pipe" || type === "socket") return true;
-  return type === "character device" && represents === NULL_DEVICE;
+  // Documentation/admin-guide/devices.txt: 1:3 is /dev/null.
+  return type === "character device" && rdevMajor === 1 && rdevMinor === 3;
 }
 
 /** Refuses what no container can be given, before anything is touched. Throws a {@link UserError}. */
@@ -43,6 +42,18 @@ export function checkStreams({ interactive }: { interactive: boolean }): void {
   if (interactive) mayBeHandedOver(0);
   mayBeHandedOver(1);
   mayBeHandedOver(2);
+}
+
+/**
+ * Our descriptor `fd` as the sink of a pump. A terminal is opened once more, so that O_NONBLOCK is ours alone (the
+ * open file behind `fd` is shared with the shell); where it cannot be, it is given little at a time.
+ */
+export function outputEnd(fd: 1 | 2): PumpEnd {
+  if (fileStatus(fd).type !== "character device") return { fd };
+  const own = tryOpen(`/proc/self/fd/${fd}`, { flags: O_WRONLY | O_NONBLOCK | O_NOCTTY });
+  if (own < 0) return { fd, most: 512 };
+  const owner = new Descriptor(own);
+  return { fd: owner.fd, owner };
 }
 
 /** The stdio of a container without a terminal, connected to this process's own 0, 1 and 2. */
@@ -59,20 +70,20 @@ export class InheritedStdio implements ContainerStdio {
     if (!interactive) input = this.#keep(openFile("/dev/null"));
     else if (mayBeHandedOver(0)) input = 0;
     else {
-      const { reading, writing } = openPipe();
-      setNonBlocking(writing.fd, true);
-      this.#input = new Pump({ source: { fd: 0 }, sink: { fd: writing.fd, owner: writing } });
-      input = this.#keep(reading);
+      const { read, write } = pipe();
+      setNonBlocking(write.fd, true);
+      this.#input = new Pump({ source: { fd: 0 }, sink: { fd: write.fd, owner: write } });
+      input = this.#keep(read);
     }
     this.child = [input, this.#output(1), this.#output(2)];
   }
 
   #output(fd: 1 | 2): number {
     if (mayBeHandedOver(fd)) return fd;
-    const { reading, writing } = openPipe();
-    setNonBlocking(reading.fd, true);
-    this.#outputs.push(new Pump({ source: { fd: reading.fd, owner: reading }, sink: { fd } }));
-    return this.#keep(writing);
+    const { read, write } = pipe();
+    setNonBlocking(read.fd, true);
+    this.#outputs.push(new Pump({ source: { fd: read.fd, owner: read }, sink: outputEnd(fd) }));
+    return this.#keep(write);
   }
 
   #keep(end: Descriptor): number {

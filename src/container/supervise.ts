@@ -1,0 +1,76 @@
+/**
+ * Stands by a running container: moves its bytes, passes signals on, and learns how it ended.
+ *
+ * Everything waits in one reactor. The order at the end matters: the first process's end is the end of all others
+ * in its PID namespace, so once it is reaped, what is still in the pipes is all there will ever be.
+ */
+import { signalPidfd } from "../kernel/pidfd.ts";
+import { type Exit, tryWaitForExit } from "../kernel/process.ts";
+import { Reactor } from "../kernel/reactor.ts";
+import { catchSignals, type CaughtSignals, isCatchable } from "../kernel/signals.ts";
+import type { ContainerStdio } from "./stdio.ts";
+
+// include/uapi/asm-generic/signal.h
+const SIGPIPE = 13;
+const SIGCHLD = 17;
+const SIGTSTP = 20;
+const SIGTTIN = 21;
+const SIGTTOU = 22;
+const SIGURG = 23;
+const SIGWINCH = 28;
+const HIGHEST_SIGNAL = 64;
+
+/**
+ * What is not passed on: our own children's, writes of our own to a closed pipe, and the three by which a shell
+ * suspends us and takes the terminal away.
+ */
+const OURS: readonly number[] = [SIGPIPE, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG];
+
+/** Catches every signal that is to be passed on, from here to disposal. */
+export function catchForwardedSignals(): CaughtSignals {
+  const signals: number[] = [];
+  for (let signal = 1; signal <= HIGHEST_SIGNAL; signal++) {
+    if (isCatchable(signal) && !OURS.includes(signal)) signals.push(signal);
+  }
+  return catchSignals(signals);
+}
+
+/** Something else that lives on the reactor for as long as the container: a name server. */
+export interface Service {
+  attach(reactor: Reactor): void;
+}
+
+/** What {@link supervise} watches over. */
+export interface Supervised {
+  /** Of the container's first process, which must be our child. */
+  readonly pidfd: number;
+  readonly stdio: ContainerStdio;
+  readonly signals: CaughtSignals;
+  readonly services: readonly Service[];
+  /** The terminal's size has changed (SIGWINCH); the container's kernel tells its own processes. */
+  resized(): void;
+}
+
+/** Serves the container until it has ended and all of its output is delivered. */
+export function supervise({ pidfd, stdio, signals, services, resized }: Supervised): Exit {
+  using reactor = new Reactor();
+  let exit: Exit | undefined;
+  stdio.attach(reactor);
+  for (const service of services) service.attach(reactor);
+  reactor.add(signals.fd, {
+    readable: () => {
+      for (const signal of signals.read()) {
+        if (signal === SIGWINCH) resized();
+        else signalPidfd(pidfd, signal);
+      }
+    },
+  });
+  reactor.add(pidfd, {
+    readable: () => {
+      exit = tryWaitForExit({ pidfd });
+      if (exit) reactor.remove(pidfd);
+    },
+  });
+  reactor.run(() => exit !== undefined && stdio.drained());
+  return exit as Exit; // run() returned, so it is there
+}
