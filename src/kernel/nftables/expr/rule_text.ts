@@ -40,6 +40,7 @@ export class RuleText {
   readonly family: FamilyName;
   readonly #statements: string[] = [];
   readonly #registers = new Map<number, Operand>();
+  #used = false;
   /** The protocols settled so far, and the statement that settled each, which a header's name implies. */
   #transport: string | undefined;
   #network: string | undefined;
@@ -57,6 +58,9 @@ export class RuleText {
   }
 
   load(register: number, operand: Operand): void {
+    // Until then a register may be compared twice: a range of ports is two comparisons.
+    if (this.#used) this.#registers.clear();
+    this.#used = false;
     this.#registers.set(registerSlot(register), operand);
   }
 
@@ -71,10 +75,10 @@ export class RuleText {
     return operands.length === 0 ? [this.operand(register)] : operands;
   }
 
-  /** Adds a statement; what the registers held is used up. */
+  /** Adds a statement; the next load begins a new one. */
   statement(text: string): void {
     this.#statements.push(text);
-    this.#registers.clear();
+    this.#used = true;
   }
 
   /** A match on a protocol: nft(8) adds it by itself where the next match names a field of that protocol. */
