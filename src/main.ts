@@ -3,24 +3,28 @@ import { runCommandLine } from "./cli/command_line.ts";
 import { printError } from "./cli/output.ts";
 import { describeError, exitCodeOf, stackOf } from "./cli/report.ts";
 
-/** Bun's own switches are for who started skdocker, never for what skdocker starts. */
-function clearBunVariables(): void {
-  for (const name in process.env) if (name.startsWith("BUN_")) delete process.env[name];
+const telling = { debug: false };
+
+/** Prints the error; returns the exit code. */
+function report(error: unknown): number {
+  // A reader that has seen enough (`skdocker help | head -1`) is no error; 141 is what SIGPIPE would have left.
+  if (error instanceof Error && "code" in error && error.code === "EPIPE") return 141;
+  printError(`skdocker: ${describeError(error)}\n`);
+  if (telling.debug) printError(`${stackOf(error)}\n`);
+  return exitCodeOf(error);
 }
 
-async function main(words: readonly string[]): Promise<number> {
-  clearBunVariables();
-  const telling = { debug: false };
+function main(words: readonly string[]): number | Promise<number> {
   try {
-    return await runCommandLine(words, telling);
+    const result = runCommandLine(words, telling);
+    return typeof result === "number" ? result : result.catch(report);
   } catch (error) {
-    // A reader that has seen enough (`skdocker help | head -1`) is no error; 141 is what SIGPIPE would have left.
-    if (error instanceof Error && "code" in error && error.code === "EPIPE") return 141;
-    printError(`skdocker: ${describeError(error)}\n`);
-    if (telling.debug) printError(`${stackOf(error)}\n`);
-    return exitCodeOf(error);
+    return report(error);
   }
 }
 
-// Nothing is awaited after this: what is still open belongs to nobody.
-process.exit(await main(process.argv.slice(2)));
+// Exits at once: what is still open belongs to nobody. There is no top-level `await`, so that a command
+// that needs no event loop never enters one.
+const code = main(process.argv.slice(2));
+if (typeof code === "number") process.exit(code);
+else void code.then((result) => process.exit(result));

@@ -67,7 +67,7 @@ export interface Command<F extends Flags = Flags> {
   readonly group: "Common Commands" | "Management Commands" | "Commands";
   /** One line for the list of commands. */
   readonly summary: string;
-  /** Paragraphs for the command's own help. */
+  /** Paragraphs for the command's own help, an empty line between; help breaks their lines. */
   readonly description?: string;
   /** What follows the name: `[OPTIONS] ROOTFS [COMMAND]`. */
   readonly usage: string;

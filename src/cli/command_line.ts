@@ -15,32 +15,38 @@ export interface Telling {
 }
 
 /** Does what the words say; returns the exit code. Throws what main prints. */
-export async function runCommandLine(words: readonly string[], telling: Telling): Promise<number> {
+export function runCommandLine(words: readonly string[], telling: Telling): number | Promise<number> {
   const { values, positionals } = parseWords(words, { name: "", flags: GLOBAL_FLAGS, flagsFirst: true });
   telling.debug = values.debug ?? false;
   const [first] = positionals;
-  if (values.help || (first === undefined && !values.version)) return await showHelp([]);
+  if (values.help || (first === undefined && !values.version)) return showHelp([]);
   const globals = readGlobals(values);
   const name = first === undefined ? undefined : canonicalName(first);
-  if (values.version && (first === undefined || name !== undefined)) return await showVersion();
-  if (name !== undefined) return await runCommand(await loadCommand(name), positionals.slice(1), globals);
+  if (values.version && (first === undefined || name !== undefined)) return showVersion();
+  if (name !== undefined) return findAndRun(name, positionals.slice(1), globals);
   if (first !== undefined && readRootfsWord(first, isDirectory) === undefined) refuseUnknownCommand(first, "");
   requireRoot();
-  return await runLecture(positionals, { verbose: values.version ?? false, globals });
+  return runLecture(positionals, { verbose: values.version ?? false, globals });
 }
 
-async function runCommand(command: Command, words: readonly string[], globals: Globals): Promise<number> {
+function findAndRun(name: string, words: readonly string[], globals: Globals): number | Promise<number> {
+  const command = loadCommand(name);
+  if (!(command instanceof Promise)) return runCommand(command, words, globals);
+  return command.then((loaded) => runCommand(loaded, words, globals));
+}
+
+function runCommand(command: Command, words: readonly string[], globals: Globals): number | Promise<number> {
   const { values, positionals, helpAsked } = parseWords(words, command.subcommands ? groupGrammar(command) : command);
   const [first] = positionals;
   if (command.subcommands !== undefined && first !== undefined) {
     const name = canonicalName(`${command.name} ${first}`);
     if (name === undefined) refuseUnknownCommand(first, command.name);
-    return await runCommand(await loadCommand(name), positionals.slice(1), globals);
+    return findAndRun(name, positionals.slice(1), globals);
   }
-  if (helpAsked) return await showHelp([command.name]);
+  if (helpAsked) return showHelp([command.name]);
   checkArity(positionals, command);
   if (command.needsRoot) requireRoot();
-  return await command.run({ values, positionals, globals });
+  return command.run({ values, positionals, globals });
 }
 
 /** Flags after the subcommand are the subcommand's. */

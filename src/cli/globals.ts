@@ -29,8 +29,8 @@ export const GLOBAL_FLAGS = {
 /** The global flags with their defaults, paths made absolute. */
 export function readGlobals(values: Values<typeof GLOBAL_FLAGS>): Globals {
   return {
-    root: absolutePath(values.root ?? GLOBAL_FLAGS.root.default),
-    runRoot: absolutePath(values["run-root"] ?? GLOBAL_FLAGS["run-root"].default),
+    root: values.root === undefined ? GLOBAL_FLAGS.root.default : absolutePath(values.root),
+    runRoot: values["run-root"] === undefined ? GLOBAL_FLAGS["run-root"].default : absolutePath(values["run-root"]),
     debug: values.debug ?? false,
   };
 }

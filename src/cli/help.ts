@@ -41,7 +41,7 @@ export function overview(commands: readonly Command[]): string {
 /** What `skdocker COMMAND --help` prints; `below` are its subcommands. */
 export function commandHelp(command: Command, below: readonly Command[]): string {
   let text = `Usage:  skdocker ${command.name} ${command.usage}`.trimEnd() + `\n\n${command.summary}\n`;
-  if (command.description !== undefined) text += `\n${command.description}\n`;
+  for (const paragraph of command.description?.split("\n\n") ?? []) text += `\n${wrap(paragraph, WIDTH).join("\n")}\n`;
   if (command.aliases !== undefined) {
     const parent = command.name.slice(0, command.name.lastIndexOf(" ") + 1);
     const all = [command.name, ...command.aliases.map((alias) => parent + alias)];

@@ -1,9 +1,9 @@
 /** From the words of `run`, or of the lecture's form, to the container's exit code. */
 import { statSync } from "node:fs";
-import type { RunRequest } from "../container/request.ts";
 import { UserError } from "../user_error.ts";
 import type { Globals } from "./command.ts";
 import { requestFromFlags, type RunValues } from "./run_request.ts";
+import type { RunRequest } from "../container/request.ts";
 import { isTerminal } from "./terminal.ts";
 
 /** Whether a directory of that name is in the current one. */
@@ -16,8 +16,8 @@ export function runAsked(
   values: RunValues,
   positionals: readonly string[],
   { globals }: { globals: Globals },
-): Promise<number> {
-  const request = requestFromFlags(values, positionals, { environment: process.env, isDirectory });
+): number | Promise<number> {
+  const request = requestFromFlags(values, positionals, { environment: () => process.env, isDirectory });
   if (request.tty && request.interactive && !isTerminal(0)) {
     throw new UserError("the input device is not a TTY", { exitCode: 1 });
   }
@@ -25,10 +25,13 @@ export function runAsked(
 }
 
 /** `skdocker [-v] ROOTFS COMMAND…` as in the lecture: `run --rm -i`, with `-t` where a person sits at both ends. */
-export function runLecture(words: readonly string[], options: { verbose: boolean; globals: Globals }): Promise<number> {
+export function runLecture(
+  words: readonly string[],
+  options: { verbose: boolean; globals: Globals },
+): number | Promise<number> {
   const tty = isTerminal(0) && isTerminal(1);
   const values = { rm: true, interactive: true, tty };
-  const request = requestFromFlags(values, words, { environment: process.env, isDirectory });
+  const request = requestFromFlags(values, words, { environment: () => process.env, isDirectory });
   return start({ ...request, lectureVerbose: options.verbose }, options.globals);
 }
 

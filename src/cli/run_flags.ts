@@ -23,7 +23,7 @@ export const RUN_FLAGS = {
   label: { kind: "list", short: "l", placeholder: "KEY=VALUE", help: "Attach a label" },
   "mac-address": { kind: "string", placeholder: "MAC", help: "MAC address of the container's link" },
   memory: { kind: "string", short: "m", placeholder: "BYTES", help: "Memory limit, such as 512m" },
-  mount: { kind: "list", placeholder: "FIELDS", help: "Mount type=bind|tmpfs,source=…,target=…" },
+  mount: { kind: "list", placeholder: "FIELDS", help: "Mount type=bind|tmpfs,source=,target=" },
   name: { kind: "string", placeholder: "NAME", help: "Name of the container" },
   net: { kind: "list", alias: "network", hidden: true, help: "" },
   network: {

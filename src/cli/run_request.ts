@@ -11,6 +11,7 @@ import type { Values } from "./command.ts";
 import type { RUN_FLAGS } from "./run_flags.ts";
 import { parseCapability } from "./words/capabilities.ts";
 import { addVariable, addVariablesOf, type CallerEnvironment } from "./words/environment.ts";
+import { parseEach } from "./words/each.ts";
 import { invalidArgument } from "./words/invalid.ts";
 import { addSysctl, parseCpus, parseMemory, parsePidsLimit, parseShmSize, parseUlimit } from "./words/limits.ts";
 import { parseMount, parseTmpfs, parseVolume } from "./words/mounts.ts";
@@ -23,7 +24,8 @@ export type RunValues = Values<typeof RUN_FLAGS>;
 
 /** What of the caller's surroundings a request may depend on. */
 export interface Surroundings {
-  readonly environment: CallerEnvironment;
+  /** Asked only where a flag needs it: the engine builds `process.env` at its first use. */
+  readonly environment: () => CallerEnvironment;
   readonly isDirectory: IsDirectory;
 }
 
@@ -45,34 +47,26 @@ export function requestFromFlags(
     autoRemove: values.rm ?? false,
     interactive: values.interactive ?? false,
     tty: values.tty ?? false,
-    environment: readEnvironment(values, surroundings.environment),
+    environment: readEnvironment(values, surroundings),
     workdir: values.workdir === undefined || values.workdir === "" ? null : readWorkdir(values.workdir),
     user: values.user === undefined || values.user === "" ? null : parseUser(values.user),
-    groupAdd: (values["group-add"] ?? []).map(parseGroup),
+    groupAdd: parseEach(values["group-add"], parseGroup),
     hostname: values.hostname === undefined || values.hostname === "" ? null : parseHostname(values.hostname),
     readOnly: values["read-only"] ?? false,
     mounts: readMounts(values),
     labels,
-    capAdd: (values["cap-add"] ?? []).map((text) => parseCapability(text, "--cap-add")),
-    capDrop: (values["cap-drop"] ?? []).map((text) => parseCapability(text, "--cap-drop")),
+    capAdd: parseEach(values["cap-add"], (text) => parseCapability(text, "--cap-add")),
+    capDrop: parseEach(values["cap-drop"], (text) => parseCapability(text, "--cap-drop")),
     privileged: values.privileged ?? false,
-    noNewPrivileges: readSecurityOptions(values["security-opt"] ?? []),
+    noNewPrivileges: values["security-opt"] !== undefined && readSecurityOptions(values["security-opt"]),
     init: values.init ?? false,
-    ulimits: readUlimits(values.ulimit ?? []),
+    ulimits: values.ulimit === undefined ? [] : readUlimits(values.ulimit),
     sysctls,
     shmSize: values["shm-size"] === undefined ? null : parseShmSize(values["shm-size"]),
     memory: values.memory === undefined ? null : parseMemory(values.memory),
     cpus: values.cpus === undefined ? null : parseCpus(values.cpus),
     pidsLimit: parsePidsLimit(values["pids-limit"] ?? 0),
-    network: parseNetworkFlags({
-      network: values.network ?? [],
-      ip: values.ip,
-      "mac-address": values["mac-address"],
-      dns: values.dns ?? [],
-      "dns-search": values["dns-search"] ?? [],
-      "dns-option": values["dns-option"] ?? [],
-      "add-host": values["add-host"] ?? [],
-    }),
+    network: parseNetworkFlags(values),
     explain: readExplanation(values),
     lectureVerbose: false,
   };
@@ -105,8 +99,10 @@ function readCommand(words: readonly string[], rootfs: RootfsRequest, entrypoint
   throw new UserError("no command was given, and a directory has no default one");
 }
 
-function readEnvironment(values: RunValues, caller: CallerEnvironment): Map<string, string> {
+function readEnvironment(values: RunValues, surroundings: Surroundings): Map<string, string> {
   const environment = new Map<string, string>();
+  if (values.env === undefined && values["env-file"] === undefined) return environment;
+  const caller = surroundings.environment();
   for (const path of values["env-file"] ?? []) addVariablesOf(environment, path, caller);
   for (const text of values.env ?? []) addVariable(environment, text, caller);
   return environment;
@@ -120,9 +116,9 @@ function readWorkdir(text: string): string {
 
 function readMounts(values: RunValues): MountRequest[] {
   return [
-    ...(values.volume ?? []).map(parseVolume),
-    ...(values.mount ?? []).map(parseMount),
-    ...(values.tmpfs ?? []).map(parseTmpfs),
+    ...parseEach(values.volume, parseVolume),
+    ...parseEach(values.mount, parseMount),
+    ...parseEach(values.tmpfs, parseTmpfs),
   ];
 }
 

@@ -10,7 +10,7 @@ export const net = defineCommand({
   flags: {},
   arity: { least: 0, most: 0 },
   subcommands: ["init", "inspect", "ls", "reset"],
-  examples: [],
+  examples: [{ line: "skdocker net reset", says: "Make the network right, whatever happened to it" }],
   async run() {
     const { helpFor } = await import("../help.ts");
     print(await helpFor(["net"]));

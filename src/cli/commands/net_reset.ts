@@ -6,8 +6,8 @@ export const netReset = defineCommand({
   name: "net reset",
   group: "Commands",
   summary: "Make the network right again, or remove all of it",
-  description: "Makes links, addresses, rules and settings what they should be, without stopping a\n" +
-    "container and without breaking its connections. Touches nothing that is not skdocker's.",
+  description: "Makes links, addresses, rules and settings what they should be, without stopping a container and " +
+    "without breaking its connections. Touches nothing that is not skdocker's.",
   usage: "[OPTIONS]",
   flags: {
     explain: { kind: "boolean", help: "Print each step as the command for it" },

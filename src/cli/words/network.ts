@@ -3,34 +3,36 @@ import type { HostRequest, NetworkMode, NetworkOptions } from "../../network/opt
 import { UserError } from "../../user_error.ts";
 import { didYouMean } from "../suggest.ts";
 import { isIpAddress, isIpv4 } from "./address.ts";
+import { parseEach } from "./each.ts";
 import { type FlagWord, invalidArgument } from "./invalid.ts";
 import { absolutePath } from "./path.ts";
 
 /** The network flags as they were given. */
 export interface NetworkFlags {
-  readonly network: readonly string[];
-  readonly ip: string | undefined;
-  readonly "mac-address": string | undefined;
-  readonly dns: readonly string[];
-  readonly "dns-search": readonly string[];
-  readonly "dns-option": readonly string[];
-  readonly "add-host": readonly string[];
+  readonly network?: readonly string[];
+  readonly ip?: string;
+  readonly "mac-address"?: string;
+  readonly dns?: readonly string[];
+  readonly "dns-search"?: readonly string[];
+  readonly "dns-option"?: readonly string[];
+  readonly "add-host"?: readonly string[];
 }
 
 /** All of them together. Throws a {@link UserError} for the first that cannot be read. */
 export function parseNetworkFlags(flags: NetworkFlags): NetworkOptions {
-  if (flags.network.length > 1) throw new UserError("more than one --network is not supported yet");
-  const wish = parseNetwork(flags.network[0] ?? "bridge");
+  const { network = [] } = flags;
+  if (network.length > 1) throw new UserError("more than one --network is not supported yet");
+  const wish = network[0] === undefined ? BRIDGE : parseNetwork(network[0]);
   const ip = flags.ip === undefined ? wish.ip : parseIp(flags.ip, "--ip");
   const mac = flags["mac-address"] === undefined ? wish.mac : parseMac(flags["mac-address"], "--mac-address");
   return {
     mode: wish.mode,
     ip,
     mac,
-    dns: parseDns(flags.dns),
-    dnsSearch: parseDnsSearch(flags["dns-search"]),
-    dnsOptions: flags["dns-option"].map(parseDnsOption),
-    addHosts: flags["add-host"].map(parseAddHost),
+    dns: flags.dns === undefined ? [] : parseDns(flags.dns),
+    dnsSearch: flags["dns-search"] === undefined ? [] : parseDnsSearch(flags["dns-search"]),
+    dnsOptions: parseEach(flags["dns-option"], parseDnsOption),
+    addHosts: parseEach(flags["add-host"], parseAddHost),
   };
 }
 
@@ -40,6 +42,8 @@ export interface NetworkWish {
   readonly ip: string | null;
   readonly mac: string | null;
 }
+
+const BRIDGE: NetworkWish = { mode: { kind: "bridge" }, ip: null, mac: null };
 
 const MODES = ["bridge", "none", "host", "ptp"];
 
