@@ -37,8 +37,17 @@ const NFTA_SET_ELEM_KEY_END = 10;
 /** This key is where the interval before it ends. */
 const NFT_SET_ELEM_INTERVAL_END = 1;
 
-/** Writes an element to add or delete. Throws a RangeError for a key or value that is not of the set's types. */
+/** Writes what names an element, to delete it. Throws a RangeError for a key that is not of the set's types. */
+export function writeElementName(writer: AttributeWriter, { set, key }: Element): void {
+  writeList(writer, { element: { set, key }, naming: true });
+}
+
+/** Writes an element to add. Throws a RangeError for a key or value that is not of the set's types. */
 export function writeElement(writer: AttributeWriter, element: Element): void {
+  writeList(writer, { element, naming: false });
+}
+
+function writeList(writer: AttributeWriter, { element, naming }: { element: Element; naming: boolean }): void {
   const { set } = element;
   writeAttributes(writer, ELEMENT_LIST_ATTRIBUTES, {
     NFTA_SET_ELEM_LIST_TABLE: set.table,
@@ -48,10 +57,11 @@ export function writeElement(writer: AttributeWriter, element: Element): void {
     if (!set.interval) return writeOne(writer, { element, key: encodeKey(set.key, element.key) });
     const { from, to } = keyRange(set.key, element.key);
     if (set.key.length > 1) return writeOne(writer, { element, key: from, keyEnd: to });
+    // A set of ranges is a row of beginnings and ends; nft(8) has it begin with an end, at zero.
+    if (!naming && from.some((byte) => byte !== 0)) writeIntervalEnd(writer, new Uint8Array(from.length));
     writeOne(writer, { element, key: from });
     const end = successor(to);
-    // The last address of all has no successor: the interval stays open.
-    if (end) writer.nested(NFTA_LIST_ELEM, () => writeIntervalEnd(writer, end));
+    if (end) writeIntervalEnd(writer, end); // the last key of all has no successor: the interval stays open
   });
 }
 
@@ -72,8 +82,10 @@ function writeOne(writer: AttributeWriter, { element, key, keyEnd }: One): void 
 }
 
 function writeIntervalEnd(writer: AttributeWriter, key: Uint8Array): void {
-  writer.be32(NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
-  writeValue(writer, NFTA_SET_ELEM_KEY, key);
+  writer.nested(NFTA_LIST_ELEM, () => {
+    writer.be32(NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
+    writeValue(writer, NFTA_SET_ELEM_KEY, key);
+  });
 }
 
 function elementData(set: SetDefinition, data: readonly string[] | Verdict): Data {

@@ -6,7 +6,7 @@ import { struct } from "../../../ffi/struct.ts";
 import type { AttributeWriter } from "../netlink/attributes.ts";
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request } from "../netlink/message.ts";
 import { writeChain, writeChainName } from "./chain.ts";
-import { writeElement } from "./element.ts";
+import { writeElement, writeElementName } from "./element.ts";
 import { type FamilyName, familyNumber } from "./family.ts";
 import { describeOperation, type NftOperation } from "./operation.ts";
 import { writeRule, writeRuleName } from "./rule.ts";
@@ -99,7 +99,7 @@ function newMessage(operation: NftOperation, id: number): Request {
 function newFlags(operation: NftOperation): number {
   const exclusive = operation.verb === "create" ? NLM_F_EXCL : 0;
   // nft(8) does not say "create" for a table unless it must be new; the kernel does not ask for it either.
-  if ("table" in operation) return exclusive === 0 ? 0 : NLM_F_CREATE | exclusive;
+  if ("table" in operation) return exclusive;
   return NLM_F_CREATE | exclusive | ("rule" in operation && operation.verb === "add" ? NLM_F_APPEND : 0);
 }
 
@@ -108,7 +108,7 @@ function deleteMessage(operation: NftOperation): Request {
     if ("table" in operation) writeTableName(writer, operation.table);
     else if ("chain" in operation) writeChainName(writer, operation.chain);
     else if ("set" in operation) writeSetName(writer, operation.set);
-    else if ("element" in operation) writeElement(writer, operation.element);
+    else if ("element" in operation) writeElementName(writer, operation.element);
     else writeRuleName(writer, operation.rule);
   });
 }

@@ -1,4 +1,5 @@
 /** Statements of rules, as nft(8) compiles them to expressions. All of them are pure data. */
+import { NFT_BITWISE_BOOL } from "./expr/bitwise.ts";
 import { NFT_CMP_EQ, NFT_CMP_NEQ } from "./expr/cmp.ts";
 import { NFT_CT_STATE, NFT_CT_STATUS } from "./expr/ct.ts";
 import { NFT_EXTHDR_OP_TCPOPT, TCPOPT_MAXSEG } from "./expr/exthdr.ts";
@@ -98,6 +99,7 @@ export function tcpSyn(): Expression[] {
       expr: "bitwise",
       sreg: NFT_REG_1,
       dreg: NFT_REG_1,
+      op: NFT_BITWISE_BOOL,
       len: 1,
       mask: parseValue("tcp_flag", "syn|rst"),
       xor: new Uint8Array(1),

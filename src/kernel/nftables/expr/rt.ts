@@ -5,8 +5,8 @@ import { declare } from "./declare.ts";
 export const NFT_RT_TCPMSS = 3;
 
 export const rt = declare("rt", {
-  dreg: [1, "u32"], // NFTA_RT_DREG
   key: [2, "u32"], // NFTA_RT_KEY
+  dreg: [1, "u32"], // NFTA_RT_DREG
 }, (fields, rule) => {
   const text = fields.key === NFT_RT_TCPMSS ? "rt mtu" : `rt key ${fields.key}`;
   rule.load(fields.dreg, { text, type: "bytes", length: 4 });
