@@ -70,7 +70,7 @@ function remedy(table: ForwardTable, chain: Chain, { link }: OurTraffic): { reme
     return { remedy: iptablesRemedy("DOCKER-USER", link), docker: true };
   }
   if (iptables && has((name) => name.startsWith("ufw-"))) {
-    return { remedy: `ufw route allow in on ${link}; ufw route allow out on ${link}`, docker: false };
+    return { remedy: `ufw route allow in on ${link}`, docker: false }; // answers it lets through by itself
   }
   if (table.name === "firewalld") {
     const command = `firewall-cmd --zone=trusted --add-interface=${link}`;
