@@ -7,7 +7,7 @@
  */
 import { Arm64Assembler } from "./assemble_arm64.ts";
 import { X64Assembler } from "./assemble_x64.ts";
-import { type Assembler, CodeWords, type Label } from "./assembler.ts";
+import { type Assembler, CodeWords, type Label, lowerHalf, upperHalf } from "./assembler.ts";
 import { errnoNumber, KernelError } from "./errno.ts";
 import { callNative, check, MACHINE, MAP_ANONYMOUS, MAP_SHARED, syscall, viewMemory } from "./libc.ts";
 import { type Argument, type Call, type FailureMode, isCall, type SyscallProgram } from "./program.ts";
@@ -131,23 +131,25 @@ function known(argument: Argument, layout: Layout, base: number): number | bigin
   return base + (layout.constantAt.get(argument) as number);
 }
 
+const encoder = new TextEncoder();
+
 function writeConstants(memory: Uint8Array<ArrayBuffer>, layout: Layout, base: number): void {
-  const text = Buffer.from(memory.buffer);
-  const words = new DataView(memory.buffer);
-  if (layout.abortTextAt !== 0) text.write(ABORT_TEXT, layout.abortTextAt);
+  const words = new Int32Array(memory.buffer, 0, layout.codeAt >> 2);
+  if (layout.abortTextAt !== 0) encoder.encodeInto(ABORT_TEXT, memory.subarray(layout.abortTextAt));
   for (const [argument, offset] of layout.constantAt) {
     if (typeof argument !== "object") continue;
     if ("text" in argument) {
       if (argument.text.includes("\0")) {
         throw new RangeError(`${JSON.stringify(argument.text)} contains a NUL character`);
       }
-      text.write(argument.text, offset); // the NUL at its end is there: new memory is zero
+      encoder.encodeInto(argument.text, memory.subarray(offset)); // new memory is zero: so is the NUL at its end
     } else if ("bytes" in argument) memory.set(argument.bytes, offset);
     else if ("words" in argument) {
       argument.words.forEach((word, index) => {
         const value = known(word, layout, base);
         if (value === undefined) throw new Error("a result cannot be a word of a constant");
-        words.setBigUint64(offset + index * WORD, BigInt(value), true);
+        words[(offset >> 2) + index * 2] = lowerHalf(value);
+        words[(offset >> 2) + index * 2 + 1] = upperHalf(value);
       });
     }
   }
