@@ -44,11 +44,16 @@ interface Layout {
   /** The number of the call with a name, counted from 0. */
   readonly callOf: ReadonlyMap<string, number>;
   readonly bufferAt: ReadonlyMap<string, { readonly offset: number; readonly size: number }>;
-  readonly constantAt: ReadonlyMap<Argument, number>;
+  readonly placeOf: ReadonlyMap<Argument, number>;
   /** Where ABORT_TEXT lies; 0 where no call aborts. */
   readonly abortTextAt: number;
   readonly codeAt: number;
   readonly size: number;
+}
+
+interface Places {
+  readonly placeOf: Map<Argument, number>;
+  readonly bufferAt: ReadonlyMap<string, { readonly offset: number; readonly size: number }>;
 }
 
 /** Hands out offsets; 16 is the alignment of a stack, and of anything the kernel reads. */
@@ -93,42 +98,39 @@ function layOut(program: SyscallProgram): Layout {
     const size = ((program.buffers[name] as number) + 15) & ~15;
     bufferAt.set(name, { offset: space.take(size), size });
   }
-  const constantAt = new Map<Argument, number>();
+  const placeOf = new Map<Argument, number>();
   for (const call of calls) {
-    for (const argument of call.args) if (typeof argument === "object") placeConstant(argument, space, constantAt);
+    for (const argument of call.args) {
+      if (typeof argument === "object") place(argument, space, { placeOf, bufferAt });
+    }
   }
   const abortTextAt = aborts ? space.take(ABORT_TEXT.length) : 0;
   const codeAt = (space.size + PAGE - 1) & ~(PAGE - 1);
   const size = codeAt + ((code + PAGE - 1) & ~(PAGE - 1));
-  return { calls, callOf, bufferAt, constantAt, abortTextAt, codeAt, size };
+  return { calls, callOf, bufferAt, placeOf, abortTextAt, codeAt, size };
 }
 
-function placeConstant(
-  argument: Exclude<Argument, number | bigint>,
-  space: Space,
-  constantAt: Map<Argument, number>,
-): void {
-  if (constantAt.has(argument)) return;
+/** An argument that is not a number, for looking at whichever property it has. */
+type Described = Partial<Record<"text" | "result" | "buffer" | "end", string>> & {
+  readonly bytes?: Uint8Array;
+  readonly words?: readonly Argument[];
+};
+
+/** Gives everything whose address a call takes its place. Results are found by name when the code is written. */
+function place(argument: Argument & object, space: Space, { placeOf, bufferAt }: Places): void {
+  if (placeOf.has(argument)) return;
+  const { text, bytes, words, buffer, end }: Described = argument;
   // A character of UTF-16 takes at most three bytes of UTF-8 (RFC 3629).
-  if ("text" in argument) constantAt.set(argument, space.take(argument.text.length * 3 + 1));
-  else if ("bytes" in argument) constantAt.set(argument, space.take(argument.bytes.length));
-  else if ("words" in argument) {
-    for (const word of argument.words) if (typeof word === "object") placeConstant(word, space, constantAt);
-    constantAt.set(argument, space.take(argument.words.length * WORD));
+  if (text !== undefined) placeOf.set(argument, space.take(text.length * 3 + 1));
+  else if (bytes !== undefined) placeOf.set(argument, space.take(bytes.length));
+  else if (words !== undefined) {
+    for (const word of words) if (typeof word === "object") place(word, space, { placeOf, bufferAt });
+    placeOf.set(argument, space.take(words.length * WORD));
+  } else if (buffer !== undefined || end !== undefined) {
+    const found = bufferAt.get(buffer ?? end as string);
+    if (!found) throw new Error(`buffer "${buffer ?? end}" is not declared`);
+    placeOf.set(argument, buffer !== undefined ? found.offset : found.offset + found.size);
   }
-}
-
-/** The value of an argument that is known before the program runs; `undefined` for an earlier result. */
-function known(argument: Argument, layout: Layout, base: number): number | bigint | undefined {
-  if (typeof argument !== "object") return argument;
-  if ("result" in argument) return undefined;
-  if ("buffer" in argument || "end" in argument) {
-    const name = "buffer" in argument ? argument.buffer : argument.end;
-    const found = layout.bufferAt.get(name);
-    if (!found) throw new Error(`buffer "${name}" is not declared`);
-    return base + found.offset + ("end" in argument ? found.size : 0);
-  }
-  return base + (layout.constantAt.get(argument) as number);
 }
 
 const encoder = new TextEncoder();
@@ -136,23 +138,27 @@ const encoder = new TextEncoder();
 function writeConstants(memory: Uint8Array<ArrayBuffer>, layout: Layout, base: number): void {
   const words = new Int32Array(memory.buffer, 0, layout.codeAt >> 2);
   if (layout.abortTextAt !== 0) encoder.encodeInto(ABORT_TEXT, memory.subarray(layout.abortTextAt));
-  for (const [argument, offset] of layout.constantAt) {
-    if (typeof argument !== "object") continue;
-    if ("text" in argument) {
-      if (argument.text.includes("\0")) {
-        throw new RangeError(`${JSON.stringify(argument.text)} contains a NUL character`);
+  for (const [argument, offset] of layout.placeOf) {
+    const { text, bytes, words: values }: Described = argument as object;
+    if (text !== undefined) {
+      if (text.includes("\0")) throw new RangeError(`${JSON.stringify(text)} contains a NUL character`);
+      encoder.encodeInto(text, memory.subarray(offset)); // new memory is zero: so is the NUL at its end
+    } else if (bytes !== undefined) memory.set(bytes, offset);
+    else if (values !== undefined) {
+      let at = offset >> 2;
+      for (const value of values) {
+        const word = typeof value === "object" ? base + placeIn(layout, value) : value;
+        words[at++] = lowerHalf(word);
+        words[at++] = upperHalf(word);
       }
-      encoder.encodeInto(argument.text, memory.subarray(offset)); // new memory is zero: so is the NUL at its end
-    } else if ("bytes" in argument) memory.set(argument.bytes, offset);
-    else if ("words" in argument) {
-      argument.words.forEach((word, index) => {
-        const value = known(word, layout, base);
-        if (value === undefined) throw new Error("a result cannot be a word of a constant");
-        words[(offset >> 2) + index * 2] = lowerHalf(value);
-        words[(offset >> 2) + index * 2 + 1] = upperHalf(value);
-      });
     }
   }
+}
+
+function placeIn(layout: Layout, argument: Argument & object): number {
+  const place = layout.placeOf.get(argument);
+  if (place === undefined) throw new Error("a result cannot be a word of a constant");
+  return place;
 }
 
 /** Writes the code of one program: the calls with what their outcomes lead to, then a tail per failure mode. */
@@ -193,11 +199,15 @@ class Codegen {
   #call(call: Call, step: number, fail: Label): void {
     const assembler = this.#assembler;
     const { args } = call;
+    const { placeOf } = this.#layout;
     for (let index = 0; index < args.length; index++) {
       const argument = args[index] as Argument;
-      const value = known(argument, this.#layout, this.#base);
-      if (value !== undefined) assembler.setArgument(index, value);
-      else assembler.loadArgument(index, this.#base + this.#resultOffset((argument as { result: string }).result));
+      if (typeof argument !== "object") assembler.setArgument(index, argument);
+      else {
+        const place = placeOf.get(argument);
+        if (place !== undefined) assembler.setArgument(index, this.#base + place);
+        else assembler.loadArgument(index, this.#base + this.#resultOffset((argument as { result: string }).result));
+      }
     }
     assembler.syscall(syscallNumber(call.call, this.#machine), step);
     // Before the result is stored: parent and child of a clone share the word, and the child's 0 could come last.

@@ -74,5 +74,5 @@ export interface SyscallProgram {
 
 /** Whether an item makes a system call. */
 export function isCall(item: Item): item is Call {
-  return "call" in item;
+  return (item as Partial<Call>).call !== undefined;
 }
