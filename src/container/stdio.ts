@@ -22,6 +22,8 @@ export interface ContainerStdio extends Disposable {
   childStarted(): void;
   /** Begins to move bytes. */
   attach(reactor: Reactor): void;
+  /** Our terminal has another size now (SIGWINCH). */
+  resized(): void;
   /** After the container has ended: moves on, and says whether every byte it wrote has been delivered. */
   drained(): boolean;
 }
@@ -98,6 +100,10 @@ export class InheritedStdio implements ContainerStdio {
   attach(reactor: Reactor): void {
     this.#input?.attach(reactor);
     for (const output of this.#outputs) output.attach(reactor);
+  }
+
+  resized(): void {
+    // Without a terminal inside there is nothing to tell.
   }
 
   drained(): boolean {

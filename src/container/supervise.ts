@@ -47,12 +47,10 @@ export interface Supervised {
   readonly stdio: ContainerStdio;
   readonly signals: CaughtSignals;
   readonly services: readonly Service[];
-  /** The terminal's size has changed (SIGWINCH); the container's kernel tells its own processes. */
-  resized(): void;
 }
 
 /** Serves the container until it has ended and all of its output is delivered. */
-export function supervise({ pidfd, stdio, signals, services, resized }: Supervised): Exit {
+export function supervise({ pidfd, stdio, signals, services }: Supervised): Exit {
   using reactor = new Reactor();
   let exit: Exit | undefined;
   stdio.attach(reactor);
@@ -60,7 +58,7 @@ export function supervise({ pidfd, stdio, signals, services, resized }: Supervis
   reactor.add(signals.fd, {
     readable: () => {
       for (const signal of signals.read()) {
-        if (signal === SIGWINCH) resized();
+        if (signal === SIGWINCH) stdio.resized();
         else signalPidfd(pidfd, signal);
       }
     },

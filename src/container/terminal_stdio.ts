@@ -1,0 +1,66 @@
+/**
+ * The stdio of a container with a terminal of its own (`-t`): one pseudo-terminal for all three streams.
+ *
+ * Our own terminal is put into raw mode, so that every key reaches the container's, which does the echoing and
+ * turns ^C into a signal; it gets its former settings back on every way out that leaves us alive.
+ */
+import { Descriptor } from "../kernel/descriptor.ts";
+import type { ContainerTerminal } from "../kernel/pty.ts";
+import type { Reactor } from "../kernel/reactor.ts";
+import { enterRawMode, isTerminal, setWindowSize, windowSize } from "../kernel/terminal.ts";
+import { Pump } from "./pump.ts";
+import { type ContainerStdio, outputEnd } from "./stdio.ts";
+
+/** A container's terminal, connected to this process's own 0 and 1. */
+export class TerminalStdio implements ContainerStdio {
+  readonly child: readonly [number, number, number];
+  readonly #terminal: ContainerTerminal;
+  readonly #master: Descriptor;
+  /** A second number for the same master: the reactor watches each number for one thing. */
+  readonly #keyboard: Descriptor | undefined;
+  readonly #input: Pump | undefined;
+  readonly #output: Pump;
+  #raw: Disposable | undefined;
+
+  constructor(terminal: ContainerTerminal, { interactive }: { interactive: boolean }) {
+    this.#terminal = terminal;
+    this.#master = terminal.pty.master;
+    const slave = terminal.pty.slave.fd;
+    this.child = [slave, slave, slave];
+    this.#output = new Pump({ source: { fd: this.#master.fd }, sink: outputEnd(1) });
+    if (!interactive) return;
+    this.#keyboard = this.#master.duplicate();
+    this.#input = new Pump({ source: { fd: 0 }, sink: { fd: this.#keyboard.fd } });
+  }
+
+  childStarted(): void {
+    // As long as we held the slave, the master would never read an end of file.
+    this.#terminal.pty.slave.close();
+    this.#terminal.console.close();
+  }
+
+  attach(reactor: Reactor): void {
+    if (this.#input && isTerminal(0)) this.#raw = enterRawMode(0);
+    this.resized();
+    this.#input?.attach(reactor);
+    this.#output.attach(reactor);
+  }
+
+  /** Gives the container's terminal the size of ours, if we have one. */
+  resized(): void {
+    const ours = isTerminal(1) ? 1 : isTerminal(0) ? 0 : undefined;
+    if (ours !== undefined) setWindowSize(this.#master.fd, windowSize(ours));
+  }
+
+  drained(): boolean {
+    return this.#output.drain();
+  }
+
+  [Symbol.dispose](): void {
+    this.#raw?.[Symbol.dispose]();
+    this.#input?.[Symbol.dispose]();
+    this.#output[Symbol.dispose]();
+    this.#keyboard?.close();
+    this.#terminal[Symbol.dispose]();
+  }
+}
