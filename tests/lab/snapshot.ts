@@ -1,0 +1,130 @@
+/**
+ * The observable state of a lab's host as lines of text, section by section, taken with independent tools.
+ * What changes by itself (handles, counters, ages, mount ids, the order of dumps) is left out.
+ */
+
+/** Section ("links", "nft", …) → its lines, sorted. */
+export type Snapshot = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * The script whose output {@link parseSnapshot} reads: one run of a shell in the host's namespaces.
+ * Its own shell and the processes of the lab (the holder, the servers) are left out of the processes.
+ */
+export function snapshotScript(roots: readonly string[]): string {
+  return `
+section() { echo "=== $1"; }
+section links; ip -j -d link show
+section addresses; ip -j address show
+section routes; ip -j route show table all; ip -j -6 route show table all
+section rules; ip -j rule show; ip -j -6 rule show
+section neighbours; ip -j neigh show
+section nft; nft -j list ruleset
+section sysctls; grep -rs . /proc/sys/net --exclude=nf_conntrack_count --exclude=stat_refresh --exclude=flush
+section mounts; cut -d' ' -f4- /proc/self/mountinfo
+section namespaces; ls /run/netns 2>/dev/null
+section processes; for p in /proc/[0-9]*; do read -r c < $p/comm && echo "$c $(tr '\\0' ' ' < $p/cmdline)"; done 2>/dev/null
+section cgroups; find /sys/fs/cgroup -mindepth 1 -type d
+section files; find ${roots.map((root) => `'${root}'`).join(" ")} -mindepth 1 -printf '%y %m %p\\n' 2>/dev/null
+section end`;
+}
+
+/** Keys of `ip -j` and `nft -j` that differ between two equal states. */
+const VOLATILE = new Set([
+  "ifindex",
+  "link_index",
+  "stats",
+  "stats64",
+  "handle",
+  "packets",
+  "bytes",
+  "valid_life_time",
+  "preferred_life_time",
+  "used",
+  "updated",
+  "confirmed",
+  "probes",
+  "refcnt",
+  "expires",
+  "hello_timer",
+  "gc_timer",
+  "tcn_timer",
+  "topology_change_timer",
+  "message_age_timer",
+  "forward_delay_timer",
+  "hold_timer",
+]);
+
+/** Processes of the lab itself, and of the snapshot. */
+const OWN_PROCESS =
+  /^(sleep sleep infinity|dnsmasq |busybox busybox httpd|sh sh -c \nsection|(bash|sh) .*section|tr |cat )/;
+
+/** Reads what {@link snapshotScript} printed. */
+export function parseSnapshot(output: string): Snapshot {
+  const snapshot: Record<string, string[]> = {};
+  for (const part of output.split(/^=== /m).slice(1)) {
+    const lineEnd = part.indexOf("\n");
+    const name = part.slice(0, lineEnd);
+    if (name !== "end") snapshot[name] = sectionLines(name, part.slice(lineEnd + 1)).sort();
+  }
+  return snapshot;
+}
+
+function sectionLines(name: string, text: string): string[] {
+  if (text.trim() === "") return [];
+  switch (name) {
+    case "links":
+    case "addresses":
+    case "routes":
+    case "rules":
+      return jsonItems(text).map(stable);
+    case "neighbours":
+      // The road to the internet is learnt and forgotten by itself.
+      return jsonItems(text).filter((entry) => field(entry, "dev") !== "eth0").map((entry) =>
+        `${field(entry, "dev")} ${field(entry, "dst")} ${field(entry, "lladdr")}`
+      );
+    case "nft":
+      return jsonItems(text).flatMap((item) => Object.values(Object(item)).flatMap((v) => Array.isArray(v) ? v : []))
+        .filter((item) => !("metainfo" in Object(item))).map(stable);
+    case "processes":
+      return lines(text).filter((line) => !OWN_PROCESS.test(line) && !line.includes("=== "));
+    default:
+      return lines(text);
+  }
+}
+
+function lines(text: string): string[] {
+  return text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+}
+
+/** All items of the JSON arrays (or the one object) that stand in `text`, one a line. */
+function jsonItems(text: string): unknown[] {
+  return lines(text).flatMap((line) => {
+    const value: unknown = JSON.parse(line);
+    return Array.isArray(value) ? value : [value];
+  }).filter((item) => Object.keys(Object(item)).length > 0);
+}
+
+function field(item: unknown, key: string): unknown {
+  return Object(item)[key];
+}
+
+/** JSON with volatile keys left out. */
+function stable(item: unknown): string {
+  return JSON.stringify(item, (key, value) => VOLATILE.has(key) ? undefined : value);
+}
+
+/** What differs, a line each: "- links: …" was there before and is gone, "+ nft: …" is new. Empty when equal. */
+export function difference(before: Snapshot, after: Snapshot): string[] {
+  const out: string[] = [];
+  for (const section of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const left = [...(before[section] ?? [])];
+    const added: string[] = [];
+    for (const line of after[section] ?? []) {
+      const at = left.indexOf(line);
+      if (at >= 0) left.splice(at, 1);
+      else added.push(line);
+    }
+    out.push(...left.map((line) => `- ${section}: ${line}`), ...added.map((line) => `+ ${section}: ${line}`));
+  }
+  return out;
+}
