@@ -162,7 +162,7 @@ test("batches of eight processes at once are all done, while nft changes other t
   const ended = await Promise.all([...writers, foreign].map((process) => process.exited));
   expect(ended.filter((code) => code !== 0)).toEqual([]);
   const { nftables } = JSON.parse(inside("nft -j list set inet skdocker networks")) as {
-    nftables: { set?: { elem: [] } }[];
+    nftables: { set?: { elem: unknown[] } }[];
   };
   expect(nftables.find(({ set }) => set)?.set?.elem.length).toBe(3 + 8 * 50);
 });
