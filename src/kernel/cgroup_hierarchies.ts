@@ -1,0 +1,141 @@
+/**
+ * Where control groups are on this host: version 1 (one hierarchy a controller), version 2, or both (hybrid).
+ *
+ * Pure: from the texts of /proc/self/mountinfo and the limits that are wanted to directories and what to write.
+ * Source: cgroups(7), Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.
+ */
+
+/** Controllers that limits need, and the freezer, which version 2 has without a controller. */
+export type Controller = "memory" | "cpu" | "pids" | "freezer";
+
+/** The control groups of a host. */
+export interface CgroupHierarchies {
+  /** The mount point of version 2, alone or beside version 1. */
+  readonly unified: string | undefined;
+  /** Mount points of version 1 hierarchies by controller. */
+  readonly legacy: Readonly<Partial<Record<Controller, string>>>;
+}
+
+const CONTROLLERS: readonly Controller[] = ["memory", "cpu", "pids", "freezer"];
+
+/** The hierarchies in a mountinfo (proc(5)). The first mount of a hierarchy counts. */
+export function parseHierarchies(mountinfo: string): CgroupHierarchies {
+  let unified: string | undefined;
+  const legacy: Partial<Record<Controller, string>> = {};
+  for (const line of mountinfo.split("\n")) {
+    if (!line.includes(" - cgroup")) continue;
+    // ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [OPTIONAL…] - TYPE SOURCE SUPEROPTIONS
+    const [mount, filesystem] = line.split(" - ");
+    const mountPoint = unescape(mount?.split(" ")[4] ?? "");
+    const [type, , options = ""] = (filesystem ?? "").split(" ");
+    if (type === "cgroup2") unified ??= mountPoint;
+    if (type !== "cgroup") continue;
+    const names = options.split(",");
+    for (const controller of CONTROLLERS) if (names.includes(controller)) legacy[controller] ??= mountPoint;
+  }
+  return { unified, legacy };
+}
+
+/** mountinfo writes space, tab, newline and backslash as three octal digits. */
+function unescape(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 8)));
+}
+
+/** Limits of a control group; what is absent is not limited. */
+export interface CgroupLimits {
+  /** Bytes. As much again may be swapped, where the host swaps at all: docker's default. */
+  readonly memory?: number;
+  /** Processors' worth of time: 1.5 is one and a half. */
+  readonly cpus?: number;
+  /** Processes and threads. */
+  readonly pids?: number;
+}
+
+/** One file to write for a limit. */
+export interface LimitWrite {
+  readonly controller: Controller;
+  readonly file: string;
+  readonly value: string;
+  /** The kernel may have been built without this file (accounting of swap). */
+  readonly optional?: boolean;
+}
+
+/** The period over which processor time is shared out, in microseconds: the kernel's default. */
+const PERIOD = 100_000;
+
+/** What limits are in the files of version 1 or 2, in the order in which they must be written. */
+export function limitWrites({ memory, cpus, pids }: CgroupLimits, version: 1 | 2): LimitWrite[] {
+  const writes: LimitWrite[] = [];
+  if (memory !== undefined && version === 1) {
+    // memsw counts both together and must not be less than the limit before it.
+    writes.push({ controller: "memory", file: "memory.limit_in_bytes", value: `${memory}` });
+    writes.push({ controller: "memory", file: "memory.memsw.limit_in_bytes", value: `${memory * 2}`, optional: true });
+  } else if (memory !== undefined) {
+    writes.push({ controller: "memory", file: "memory.max", value: `${memory}` });
+    writes.push({ controller: "memory", file: "memory.swap.max", value: `${memory}`, optional: true });
+  }
+  if (cpus !== undefined) {
+    const quota = Math.max(1000, Math.round(cpus * PERIOD)); // the kernel refuses less than a millisecond
+    if (version === 2) writes.push({ controller: "cpu", file: "cpu.max", value: `${quota} ${PERIOD}` });
+    else {
+      writes.push({ controller: "cpu", file: "cpu.cfs_period_us", value: `${PERIOD}` });
+      writes.push({ controller: "cpu", file: "cpu.cfs_quota_us", value: `${quota}` });
+    }
+  }
+  if (pids !== undefined) writes.push({ controller: "pids", file: "pids.max", value: `${pids}` });
+  return writes;
+}
+
+/** The controllers that limits need. */
+export function neededControllers({ memory, cpus, pids }: CgroupLimits): Controller[] {
+  const needed: Controller[] = [];
+  if (memory !== undefined) needed.push("memory");
+  if (cpus !== undefined) needed.push("cpu");
+  if (pids !== undefined) needed.push("pids");
+  return needed;
+}
+
+/** Our directory in every hierarchy: containers' groups lie in it. */
+export const CGROUP_PARENT = "skdocker";
+
+/** One directory of a container's control group. */
+export interface CgroupDirectory {
+  readonly version: 1 | 2;
+  /** The mount point of its hierarchy. */
+  readonly mountPoint: string;
+  readonly path: string;
+  readonly writes: readonly LimitWrite[];
+}
+
+/** A container's control group as a whole, before it is made. */
+export interface CgroupPlan {
+  readonly directories: readonly CgroupDirectory[];
+  /** Limits that no hierarchy of this host can keep. */
+  readonly missing: readonly Controller[];
+}
+
+/**
+ * The directories of a container's group. Each one costs a start 0.2 ms (made, joined, removed), so there are no
+ * more than needed: version 2 where it is mounted, which freezes and kills without a controller, else version 1's
+ * freezer; and of version 1 the hierarchies whose limits version 2 does not keep.
+ * `unifiedControllers` is what cgroup.controllers at the mount point of version 2 says.
+ */
+export function planCgroup(
+  { unified, legacy }: CgroupHierarchies,
+  { id, limits, unifiedControllers }: { id: string; limits: CgroupLimits; unifiedControllers: readonly string[] },
+): CgroupPlan {
+  const needed = neededControllers(limits);
+  const directories: CgroupDirectory[] = [];
+  const add = (version: 1 | 2, mountPoint: string, controllers: readonly Controller[]) => {
+    const writes = limitWrites(limits, version).filter(({ controller }) => controllers.includes(controller));
+    directories.push({ version, mountPoint, path: `${mountPoint}/${CGROUP_PARENT}/${id}`, writes });
+  };
+  if (unified !== undefined) add(2, unified, needed.filter((controller) => unifiedControllers.includes(controller)));
+  const rest = needed.filter((controller) => unified === undefined || !unifiedControllers.includes(controller));
+  if (unified === undefined) rest.push("freezer");
+  // Two controllers may share a hierarchy (cpu,cpuacct), hence by mount point.
+  for (const mountPoint of new Set(rest.map((controller) => legacy[controller]))) {
+    if (mountPoint !== undefined) add(1, mountPoint, rest.filter((controller) => legacy[controller] === mountPoint));
+  }
+  return { directories, missing: rest.filter((name) => name !== "freezer" && legacy[name] === undefined) };
+}
