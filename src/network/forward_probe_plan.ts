@@ -6,6 +6,7 @@
  * accept counts as accepting.
  */
 import type { Chain } from "../kernel/nftables/chain.ts";
+import { NFT_CMP_EQ, NFT_CMP_NEQ } from "../kernel/nftables/expr/cmp.ts";
 import { NFT_CT_STATE, NFT_CT_STATUS } from "../kernel/nftables/expr/ct.ts";
 import { NFT_REG_VERDICT } from "../kernel/nftables/expr/immediate.ts";
 import { NFT_LOOKUP_F_INV } from "../kernel/nftables/expr/lookup.ts";
@@ -183,10 +184,6 @@ function matches({ table, probe, read }: Matching, expression: Expression): bool
       return NEUTRAL.includes(expression.expr) ? true : null;
   }
 }
-
-// nf_tables.h (enum nft_cmp_ops)
-const NFT_CMP_EQ = 0;
-const NFT_CMP_NEQ = 1;
 
 function compare(value: Value, { op, data }: { op: number; data: Uint8Array }, probe: Probe): boolean | null {
   if (value === undefined || (op !== NFT_CMP_EQ && op !== NFT_CMP_NEQ)) return null;

@@ -2,12 +2,13 @@
  * A batch: operations that happen all together or not at all. Source: net/netfilter/nfnetlink.c
  * (nfnetlink_rcv_batch); the kernel does the whole of it inside sendto(2), and its answers are there afterwards.
  */
-import { type ErrnoName, errnoNumber, KernelError, type Refusal } from "../../../ffi/errno.ts";
+import { type ErrnoName, errnoNumber, errnoText, KernelError, type Refusal } from "../../../ffi/errno.ts";
 import { addressOf, check, syscall } from "../../../ffi/libc.ts";
 import { AttributeWriter } from "../netlink/attributes.ts";
 import { NLM_F_ACK, NLMSG_ERROR, readAcknowledgement, type Request, writeMessage } from "../netlink/message.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import { trace, tracing } from "../trace.ts";
+import { expressionsText } from "./expression.ts";
 import { batchFrame, operationMessages } from "./message.ts";
 import { describeOperation, type NftOperation } from "./operation.ts";
 
@@ -40,12 +41,14 @@ export class BatchError extends KernelError {
  */
 export function sendBatch(socket: NetlinkSocket, operations: readonly NftOperation[]): void {
   if (operations.length === 0) return;
-  if (tracing("nft")) traceOperations(operations);
+  const traced = tracing("nft");
+  if (traced) traceOperations(operations);
   const batch = encodeBatch(operations, nextSequences);
   let refusal: BatchRefusal | undefined;
   for (let i = 0; i < MAX_TRIES; i++) {
     sendWhole(socket, batch.bytes);
     refusal = answerOf(socket, batch);
+    if (traced) traceAnswer(refusal);
     if (refusal === undefined) return;
     const { errno } = refusal;
     if (!CLASHES.some((name) => errnoNumber(name) === errno)) break;
@@ -54,7 +57,7 @@ export function sendBatch(socket: NetlinkSocket, operations: readonly NftOperati
 }
 
 /** One batch as bytes, and which operation each of its messages (by sequence number) belongs to. */
-export interface EncodedBatch {
+interface EncodedBatch {
   readonly bytes: Uint8Array;
   /** Sequence number of the message that begins the batch; the others follow one by one. */
   readonly first: number;
@@ -152,6 +155,11 @@ function batchError(operations: readonly NftOperation[], { errno, kernelText, in
 function traceOperations(operations: readonly NftOperation[]): void {
   for (const operation of operations) {
     const { operation: verb, subject } = describeOperation(operation);
-    trace("nft", `> ${verb} ${subject}`);
+    const rule = "rule" in operation && "expressions" in operation.rule ? operation.rule : undefined;
+    trace("nft", `> ${verb} ${subject}${rule ? ` ${expressionsText(rule.expressions, rule.family)}` : ""}`);
   }
+}
+
+function traceAnswer(refusal: BatchRefusal | undefined): void {
+  trace("nft", refusal ? `< operation ${refusal.index ?? "?"} refused: ${errnoText(refusal.errno)}` : "< done");
 }

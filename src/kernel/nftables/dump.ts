@@ -59,17 +59,6 @@ export function getTable(socket: NetlinkSocket, { family, name }: Table): Table 
   }
 }
 
-/** All tables of all families. */
-export function dumpTables(socket: NetlinkSocket): Table[] {
-  const request = ask(["NFT_MSG_GETTABLE", "NFT_MSG_NEWTABLE"], {
-    table: TABLE_ATTRIBUTES,
-    family: undefined,
-    attributes: {},
-    subject: "the tables",
-  });
-  return collect(socket.dump(request), readTable);
-}
-
 /** All chains of all families; those at a hook have a `base`. */
 export function dumpChains(socket: NetlinkSocket): Chain[] {
   const request = ask(["NFT_MSG_GETCHAIN", "NFT_MSG_NEWCHAIN"], {

@@ -43,12 +43,12 @@ const DECLARED = {
 } as const;
 
 /** An expression of another tool's rule that is not known here, or lacks what it must have. */
-export interface UnknownExpression {
+interface UnknownExpression {
   readonly expr: "unknown";
   readonly name: string;
 }
 
-export type KnownExpression = { [K in keyof typeof DECLARED]: Fields<(typeof DECLARED)[K]> }[keyof typeof DECLARED];
+type KnownExpression = { [K in keyof typeof DECLARED]: Fields<(typeof DECLARED)[K]> }[keyof typeof DECLARED];
 export type Expression = KnownExpression | UnknownExpression;
 
 // nf_tables.h (enum nft_expr_attributes, nft_list_attributes)

@@ -8,7 +8,7 @@ import type { DumpedRule } from "./rule.ts";
 import type { SetDefinition } from "./set.ts";
 
 /** A set of somebody's with what is in it. */
-export interface FilledSet {
+interface FilledSet {
   readonly definition: SetDefinition;
   readonly elements: readonly DumpedElement[];
 }

@@ -10,7 +10,7 @@ import type { Table } from "./table.ts";
  * where it does not; `destroy`: removes it if it exists (add and delete in one: the kernel's own DESTROY
  * messages need Linux 6.3).
  */
-export type Verb = "add" | "create" | "delete" | "destroy";
+type Verb = "add" | "create" | "delete" | "destroy";
 
 export type NftOperation =
   | { readonly verb: Verb | "flush"; readonly table: Table }

@@ -69,7 +69,7 @@ function ctBits({ key, type, bits }: { key: number; type: ValueType; bits: strin
 }
 
 /** `meta l4proto tcp`: what nft(8) puts before a match on a port by itself. */
-export function transportIs(protocol: "tcp" | "udp"): Expression[] {
+function transportIs(protocol: "tcp" | "udp"): Expression[] {
   return [{ expr: "meta", key: NFT_META_L4PROTO, dreg: NFT_REG_1 }, equal(parseValue("inet_proto", protocol))];
 }
 

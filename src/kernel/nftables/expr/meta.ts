@@ -2,7 +2,7 @@
 import type { ValueType } from "../value_type.ts";
 import { declare } from "./declare.ts";
 
-export const NFT_META_MARK = 3;
+const NFT_META_MARK = 3;
 export const NFT_META_IIFNAME = 6;
 export const NFT_META_OIFNAME = 7;
 export const NFT_META_NFPROTO = 15;
