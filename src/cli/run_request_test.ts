@@ -58,7 +58,7 @@ describe("each flag arrives where it belongs", () => {
       privileged: true,
     }],
     ["-l a=b --label c busybox", { labels: new Map([["a", "b"], ["c", ""]]) }],
-    ["--cap-add net_admin --cap-drop all busybox", { capAdd: ["CAP_NET_ADMIN"], capDrop: ["ALL"] }],
+    ["--cap-add net_admin --cap-drop all busybox", { capAdd: ["NET_ADMIN"], capDrop: ["ALL"] }],
     ["--security-opt no-new-privileges busybox", { noNewPrivileges: true }],
     ["--security-opt no-new-privileges:true busybox", { noNewPrivileges: true }],
     ["--security-opt no-new-privileges=false busybox", { noNewPrivileges: false }],

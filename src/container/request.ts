@@ -3,6 +3,8 @@
  *
  * Whether a directory exists, an address is free or a user is known is found out by those who use it.
  */
+import type { Capability } from "../kernel/capabilities.ts";
+import type { ResourceName } from "../kernel/resource_limits.ts";
 import type { NetworkOptions } from "../network/options.ts";
 import { UserError } from "../user_error.ts";
 
@@ -38,23 +40,8 @@ export interface UserRequest {
   readonly group: string | null;
 }
 
-/** The limits that `--ulimit` knows: the names of RLIMIT_* in asm-generic/resource.h, in lower case. */
-export type UlimitName =
-  | "core"
-  | "cpu"
-  | "data"
-  | "fsize"
-  | "locks"
-  | "memlock"
-  | "msgqueue"
-  | "nice"
-  | "nofile"
-  | "nproc"
-  | "rss"
-  | "rtprio"
-  | "rttime"
-  | "sigpending"
-  | "stack";
+/** The limits that `--ulimit` knows: all but the address space, which no container could start in. */
+export type UlimitName = Exclude<ResourceName, "as">;
 
 /** `soft` ≤ `hard`, in the limit's own unit; -1 is unlimited (RLIM_INFINITY). */
 export interface UlimitRequest {
@@ -63,8 +50,8 @@ export interface UlimitRequest {
   readonly hard: number;
 }
 
-/** `CAP_NET_ADMIN` and the like, or `ALL`. */
-export type CapabilityWord = "ALL" | `CAP_${string}`;
+/** `NET_ADMIN` and the like, or `ALL`. */
+export type CapabilityWord = Capability | "ALL";
 
 /** `"yes"`: print the steps while doing them; `"dry-run"`: print them only. */
 export type Explanation = "no" | "yes" | "dry-run";

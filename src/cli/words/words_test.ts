@@ -115,10 +115,10 @@ describe("--sysctl", () => {
 
 describe("capabilities", () => {
   rows((text) => parseCapability(text, "--cap-add"), {
-    "NET_ADMIN": "CAP_NET_ADMIN",
-    "net_admin": "CAP_NET_ADMIN",
-    "CAP_SYS_PTRACE": "CAP_SYS_PTRACE",
-    "cap_checkpoint_restore": "CAP_CHECKPOINT_RESTORE",
+    "NET_ADMIN": "NET_ADMIN",
+    "net_admin": "NET_ADMIN",
+    "CAP_SYS_PTRACE": "SYS_PTRACE",
+    "cap_checkpoint_restore": "CHECKPOINT_RESTORE",
     "all": "ALL",
     "NET_ADMN": no("it is not a capability, did you mean NET_ADMIN?"),
     "CAP_ALL": no("not a capability"),

@@ -1,0 +1,177 @@
+/** Wrong input and the commands that touch nothing, through the built binary: no lab is needed for either. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const BINARY = resolve(process.env["SKDOCKER_BINARY"] ?? join(import.meta.dir, "../../dist/skdocker"));
+const directory = mkdtempSync(join(tmpdir(), "skcli-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** Both roots lie in the test's directory and are never made: whatever is refused is refused before that. */
+const ROOTS = ["--root", join(directory, "root"), "--run-root", join(directory, "run")];
+
+function run(command: readonly string[], env: Record<string, string> = {}) {
+  const done = Bun.spawnSync([...command], {
+    cwd: directory,
+    env: { PATH: process.env["PATH"], ...env },
+    stdin: "ignore",
+  });
+  return { code: done.exitCode, stdout: done.stdout.toString(), stderr: done.stderr.toString() };
+}
+
+const skdocker = (...words: string[]) => run([BINARY, ...words]);
+
+describe("wrong input gets one clear sentence, exit code 125, and changes nothing", () => {
+  const cases: [string[], string][] = [
+    [["rum", "busybox"], '"rum" is neither a command nor a directory, did you mean run?'],
+    [["busibox", "sh"], '"busibox" is neither a command nor a directory, did you mean busybox?'],
+    [["frobnicate"], "\"frobnicate\" is neither a command nor a directory, see 'skdocker --help'"],
+    [["-v", "frobnicate"], "\"frobnicate\" is neither a command nor a directory, see 'skdocker --help'"],
+    [["--debg", "run"], "unknown flag: --debg, did you mean --debug?"],
+    [["--root"], "flag needs an argument: --root"],
+    [["-H", "tcp://x", "run"], "-H is not supported yet"],
+    [["ps", "-a"], "'skdocker ps' is not supported yet"],
+    [["create", "busybox"], "'skdocker create' is not supported yet"],
+    [["network", "create", "x"], "'skdocker net create' is not supported yet"],
+    [["net", "inti"], "\"inti\" is not a command of 'skdocker net', did you mean init?"],
+    [["net", "ls", "x"], "\"skdocker net ls\" accepts no arguments, see 'skdocker net ls --help'"],
+    [["net", "reset", "--force"], "--force says nothing without --purge"],
+    [["net", "ls", "--format", "{{.Name}}"], "--format {{.Name}} is not supported yet, use json"],
+    [["version", "--licence"], "unknown flag: --licence, did you mean --licenses?"],
+    [["completion", "tcsh"], 'no completion for the shell "tcsh", use bash, fish or zsh'],
+    [["help", "rnu"], '"rnu" is neither a command nor a directory, did you mean run?'],
+    [["run"], "what to run is missing, write busybox or a directory after the flags"],
+    [["run", "alpine"], '"alpine" is neither busybox nor a directory (images are not supported yet)'],
+    [["run", "--nmae", "x", "busybox"], "unknown flag: --nmae, did you mean --name?"],
+    [["run", "-d", "busybox"], "-d is not supported yet"],
+    [["run", "--gpus=all", "busybox"], "--gpus is not supported yet"],
+    [["run", "-p", "80:80", "busybox"], "-p is not supported yet"],
+    [["run", "--rm=perhaps", "busybox"], 'invalid argument "perhaps" for --rm: neither true nor false'],
+    [["run", "--debug", "busybox"], '--debug is a flag of skdocker itself and stands before "run"'],
+    [["run", "--network", "brigde", "busybox"], 'invalid argument "brigde" for --network: did you mean bridge?'],
+    [["run", "--ip", "172.16.0.300", "busybox"], 'invalid argument "172.16.0.300" for --ip: not an IPv4 address'],
+    [["run", "--network", "host", "--ip", "1.2.3.4", "busybox"], "--ip cannot be used with --network host"],
+    [["run", "-m", "1m", "busybox"], 'invalid argument "1m" for --memory: the least is 6m'],
+    [["run", "--cap-add", "NET_ADMN", "busybox"], "it is not a capability, did you mean NET_ADMIN?"],
+    [["run", "--name", "a b", "busybox"], 'invalid argument "a b" for --name'],
+    [["run", "--env-file", "nothing", "busybox"], 'cannot read the environment file "nothing": ENOENT'],
+    [["run", "--sysctl", "kernel.panic=1", "busybox"], "it belongs to the whole host, not to a container"],
+    [["run", "-v", "data:/data", "busybox"], "named volumes are not supported yet"],
+  ];
+  for (const [words, sentence] of cases) {
+    test(words.join(" "), () => {
+      const { code, stdout, stderr } = skdocker(...words);
+      expect(stderr).toStartWith("skdocker: ");
+      expect(stderr).toContain(sentence);
+      expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+      expect([code, stdout]).toEqual([125, ""]);
+      expect(skdocker(...ROOTS, ...words).code).toBe(125);
+      expect(readdirSync(directory)).toEqual([]);
+    });
+  }
+});
+
+test("-it without a terminal is refused as docker does it", () => {
+  const { code, stderr } = skdocker(...ROOTS, "run", "--rm", "-it", "busybox", "sh");
+  expect([code, stderr]).toEqual([1, "skdocker: the input device is not a TTY\n"]);
+  expect(existsSync(join(directory, "run"))).toBe(false);
+});
+
+test("--debug adds the stack", () => {
+  const { stderr } = skdocker("--debug", "run", "-m", "x", "busybox");
+  expect(stderr.split("\n")[0]).toStartWith("skdocker: invalid argument");
+  expect(stderr).toContain("\n    at ");
+});
+
+describe("who is not root", () => {
+  const nobody = (...words: string[]) =>
+    run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", BINARY, ...words]);
+  const canRun = nobody("--version").code === 0;
+  for (const words of [["run", "busybox", "true"], ["busybox", "true"], ["net", "init"], ["net", "reset"], ["info"]]) {
+    test.skipIf(!canRun)(`is told so: ${words.join(" ")}`, () => {
+      expect(nobody(...words)).toEqual({ code: 125, stdout: "", stderr: "skdocker: must be run as root (try sudo)\n" });
+    });
+  }
+  test.skipIf(!canRun)("still gets help", () => expect(nobody("run", "--help").code).toBe(0));
+});
+
+describe("help and version", () => {
+  test("nothing, --help, -h and help are the same help", () => {
+    const { code, stdout, stderr } = skdocker();
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toStartWith("Usage:  skdocker ");
+    for (const words of [["--help"], ["-h"], ["help"]]) expect(skdocker(...words).stdout).toBe(stdout);
+  });
+
+  test("a command's help comes by --help and by help", () => {
+    const { code, stdout } = skdocker("net", "reset", "--help");
+    expect(code).toBe(0);
+    expect(stdout).toStartWith("Usage:  skdocker net reset [OPTIONS]\n");
+    expect(skdocker("help", "network", "reset").stdout).toBe(stdout);
+    expect(skdocker("net").stdout).toBe(skdocker("net", "--help").stdout);
+  });
+
+  test("the version is package.json's", async () => {
+    const { version } = await Bun.file(join(import.meta.dir, "../../package.json")).json();
+    expect(skdocker("-v").stdout).toMatch(/^skdocker version [0-9.]+, build \S+\n$/);
+    expect(skdocker("--version").stdout).toContain(`version ${version}, `);
+    expect(skdocker("version").stdout).toContain(`Version:     ${version}\n`);
+  });
+
+  test("the licences are inside: MIT, the GPL and the offer of busybox' source", () => {
+    const { code, stdout } = skdocker("version", "--licenses");
+    expect(code).toBe(0);
+    for (const words of ["MIT License", "GNU GENERAL PUBLIC LICENSE", "busybox"]) expect(stdout).toContain(words);
+  });
+
+  test("an output that cannot be written is an error, one that nobody reads is none", () => {
+    expect(run(["bash", "-c", `${BINARY} --help >/dev/full`])).toMatchObject({ code: 125 });
+    const unread = run(["bash", "-c", `(trap '' PIPE; sleep 0.2; ${BINARY} --help; echo $? >&2) | true`]);
+    expect(unread.stderr).toBe("141\n");
+  });
+});
+
+describe("nothing of the directory skdocker stands in is read", () => {
+  test(".env, bunfig.toml, package.json and tsconfig.json are passed over", () => {
+    const place = mkdtempSync(join(tmpdir(), "skcli-place-"));
+    try {
+      writeFileSync(join(place, "evil.ts"), `console.log("evil")`);
+      writeFileSync(join(place, "bunfig.toml"), `preload = ["./evil.ts"]\n`);
+      writeFileSync(join(place, ".env"), "SKDOCKER_TRACE=syscall\n");
+      writeFileSync(join(place, "package.json"), "{ broken");
+      writeFileSync(join(place, "tsconfig.json"), "{ broken");
+      const done = Bun.spawnSync([BINARY, "--version"], { cwd: place, env: {} });
+      expect(done.stdout.toString()).toStartWith("skdocker version ");
+      expect(done.stderr.toString()).toBe("");
+    } finally {
+      rmSync(place, { recursive: true });
+    }
+  });
+});
+
+describe("completion", () => {
+  const complete = (...words: string[]) => {
+    const array = words.map((word) => `'${word}'`).join(" ");
+    const script = `PATH=${join(BINARY, "..")}:$PATH; eval "$(${BINARY} completion bash)"
+      COMP_WORDS=(${BINARY} ${array}); COMP_CWORD=${words.length}; _skdocker; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return run(["bash", "-c", script]).stdout.split("\n").filter((word) => word !== "");
+  };
+
+  test("bash completes commands, flags and values", () => {
+    expect(complete("ne")).toEqual(["net"]);
+    expect(complete("net", "res")).toEqual(["reset"]);
+    expect(complete("run", "--rm", "--cap")).toEqual(["--cap-add", "--cap-drop"]);
+    expect(complete("run", "--network", "=", "h")).toEqual(["host"]);
+    expect(complete("run", "--rm", "busybox", "--c")).toEqual([]);
+  });
+
+  test("bash completes directories where one may stand", () => {
+    expect(complete("run", "-v", "/us")).toEqual(["/usr"]);
+  });
+
+  test("there is a script for every shell", () => {
+    expect(skdocker("completion", "zsh").stdout).toStartWith("#compdef skdocker\n");
+    expect(skdocker("completion", "fish").stdout).toContain("complete -c skdocker");
+  });
+});
