@@ -1,7 +1,7 @@
 /** What a command is: a literal from which parsing, help and completion follow, and a short body. */
 
 /** `integer` takes a decimal number; `list` may be repeated; `boolean` needs no value. */
-export type FlagKind = "boolean" | "string" | "integer" | "list";
+type FlagKind = "boolean" | "string" | "integer" | "list";
 
 export interface Flag {
   readonly kind: FlagKind;
@@ -43,13 +43,13 @@ export interface Globals {
 }
 
 /** What a command's body gets. */
-export interface Invocation<F extends Flags = Flags> {
+interface Invocation<F extends Flags = Flags> {
   readonly values: Values<F>;
   readonly positionals: readonly string[];
   readonly globals: Globals;
 }
 
-export interface Example {
+interface Example {
   readonly line: string;
   readonly says: string;
 }

@@ -38,7 +38,7 @@ function findAndRun(name: string, words: readonly string[], globals: Globals): n
 function runCommand(command: Command, words: readonly string[], globals: Globals): number | Promise<number> {
   const { values, positionals, helpAsked } = parseWords(words, command.subcommands ? groupGrammar(command) : command);
   const [first] = positionals;
-  if (command.subcommands !== undefined && first !== undefined) {
+  if (command.subcommands !== undefined && first !== undefined && !helpAsked) {
     const name = canonicalName(`${command.name} ${first}`);
     if (name === undefined) refuseUnknownCommand(first, command.name);
     return findAndRun(name, positionals.slice(1), globals);

@@ -3,7 +3,7 @@ import type { Command, Flag, Flags } from "./command.ts";
 import { canonicalName } from "./commands.ts";
 import { GLOBAL_FLAGS } from "./globals.ts";
 
-export interface Candidate {
+interface Candidate {
   readonly word: string;
   readonly says: string;
 }

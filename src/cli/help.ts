@@ -22,7 +22,7 @@ export async function helpFor(path: readonly string[]): Promise<string> {
 }
 
 /** What `skdocker --help` prints. */
-export function overview(commands: readonly Command[]): string {
+function overview(commands: readonly Command[]): string {
   const top = commands.filter((command) => !command.name.includes(" ") && command.hidden === undefined);
   const sections = ["Common Commands", "Management Commands", "Commands"].map((group) => {
     const members = top.filter((command) => command.group === group);
@@ -39,7 +39,7 @@ export function overview(commands: readonly Command[]): string {
 }
 
 /** What `skdocker COMMAND --help` prints; `below` are its subcommands. */
-export function commandHelp(command: Command, below: readonly Command[]): string {
+function commandHelp(command: Command, below: readonly Command[]): string {
   let text = `Usage:  skdocker ${command.name} ${command.usage}`.trimEnd() + `\n\n${command.summary}\n`;
   for (const paragraph of command.description?.split("\n\n") ?? []) text += `\n${wrap(paragraph, WIDTH).join("\n")}\n`;
   if (command.aliases !== undefined) {

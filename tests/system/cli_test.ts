@@ -109,6 +109,7 @@ describe("help and version", () => {
     expect(code).toBe(0);
     expect(stdout).toStartWith("Usage:  skdocker net reset [OPTIONS]\n");
     expect(skdocker("help", "network", "reset").stdout).toBe(stdout);
+    expect(skdocker("net", "--help", "reset").stdout).toBe(skdocker("net").stdout);
     expect(skdocker("net").stdout).toBe(skdocker("net", "--help").stdout);
   });
 

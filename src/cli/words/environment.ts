@@ -11,6 +11,8 @@ export function addVariable(environment: Map<string, string>, text: string, call
   const equals = text.indexOf("=");
   const name = equals < 0 ? text : text.slice(0, equals);
   if (name === "") throw invalidArgument("a variable needs a name", { flag: "--env", text });
+  // A file may hold one; to the kernel it would end the variable there.
+  if (text.includes("\0")) throw invalidArgument("it contains a NUL character", { flag: "--env", text });
   const value = equals < 0 ? caller[name] : text.slice(equals + 1);
   if (value !== undefined) environment.set(name, value);
 }

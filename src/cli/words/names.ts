@@ -1,6 +1,5 @@
 /** Names people give: of a container, of its host, of a user, of a label. */
 import type { UserRequest } from "../../container/request.ts";
-import { UserError } from "../../user_error.ts";
 import { invalidArgument } from "./invalid.ts";
 
 /** docker's rule for a container's name. */
@@ -47,9 +46,4 @@ export function addLabel(labels: Map<string, string>, text: string): void {
     throw invalidArgument("a label needs a name without blanks", { flag: "--label", text });
   }
   labels.set(key, equals < 0 ? "" : text.slice(equals + 1));
-}
-
-/** What a path or a word for the kernel can never hold. */
-export function refuseNul(text: string, what: string): void {
-  if (text.includes("\0")) throw new UserError(`${what} contains a NUL character`);
 }

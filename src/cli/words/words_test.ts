@@ -186,6 +186,7 @@ describe("-e", () => {
     "EMPTY": [["EMPTY", ""]],
     "UNSET": [],
     "=b": no("a variable needs a name"),
+    "A=\0": no("it contains a NUL character"),
     "": no("a variable needs a name"),
   });
 });
