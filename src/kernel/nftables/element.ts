@@ -2,12 +2,13 @@
  * Elements of sets and maps.
  * Source: nf_tables.h (enum nft_set_elem_attributes, nft_set_elem_list_attributes, nft_set_elem_flags).
  */
+import { formatIpv4, ipv4FromNumber, parseIpv4Network } from "../ipv4.ts";
 import { AttributeReader, type AttributeWriter } from "../netlink/attributes.ts";
 import { writeAttributes } from "../netlink/schema.ts";
 import { type Data, readData, readValue, writeData, writeValue } from "./data.ts";
 import type { SetDefinition } from "./set.ts";
 import { commentOf, commentUserdata } from "./userdata.ts";
-import { decodeKey, encodeKey, parseValue, type ValueType } from "./value_type.ts";
+import { decodeKey, encodeKey, type ValueType } from "./value_type.ts";
 import type { Verdict } from "./verdict.ts";
 
 export interface Element {
@@ -96,26 +97,22 @@ function elementData(set: SetDefinition, data: readonly string[] | Verdict): Dat
 function keyRange(fields: readonly ValueType[], values: readonly string[]): { from: Uint8Array; to: Uint8Array } {
   const from: string[] = [];
   const to: string[] = [];
-  for (const value of values) {
-    const [low = value, high = low] = value.includes("/") ? prefixRange(value) : value.split("-");
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as string; // i is inside
+    // A "-" in the name of a link is only a "-".
+    const ends = fields[i] === "ifname" ? [value] : value.includes("/") ? prefixRange(value) : value.split("-");
+    const [low = value, high = low] = ends;
     from.push(low);
     to.push(high);
   }
   return { from: encodeKey(fields, from), to: encodeKey(fields, to) };
 }
 
-function prefixRange(prefix: string): [string, string] {
-  const [address = "", bits = ""] = prefix.split("/");
-  const length = Number(bits);
-  if (!/^\d+$/.test(bits) || length > 32) throw new RangeError(`${JSON.stringify(prefix)} is not an IPv4 prefix`);
-  const low = parseValue("ipv4_addr", address);
-  const high = low.slice();
-  for (let bit = length; bit < 32; bit++) {
-    const mask = 0x80 >> (bit % 8);
-    if ((low[bit >> 3] as number) & mask) throw new RangeError(`${JSON.stringify(prefix)} has bits behind its length`);
-    high[bit >> 3] = (high[bit >> 3] as number) | mask; // bit < 32, so the byte is there
-  }
-  return [low.join("."), high.join(".")];
+function prefixRange(text: string): [string, string] {
+  const { address, prefix } = parseIpv4Network(text);
+  const size = 2 ** (32 - prefix);
+  if (address % size !== 0) throw new RangeError(`${JSON.stringify(text)} has bits behind its length`);
+  return [formatIpv4(address), formatIpv4(ipv4FromNumber(address + size - 1))];
 }
 
 /** The next larger key of the same length, `undefined` behind the largest. */

@@ -5,6 +5,7 @@
  * can list the set. Source: nftables' include/datatype.h (enum datatypes); a concatenation's number is those
  * of its fields, six bits each, and every field is padded to four bytes.
  */
+import { parseIpv4 } from "../ipv4.ts";
 
 /** How the bytes of a type lie: nft stores this in a set's user data (enum byteorder). */
 export const BYTEORDER = { invalid: 0, host: 1, network: 2 } as const;
@@ -25,7 +26,7 @@ const IFNAMSIZ = 16;
 const VALUE_TYPES = {
   verdict: { id: 1, length: 0, byteorder: BYTEORDER.invalid, parse: refuse("a verdict"), text: hexText },
   nf_proto: { id: 2, length: 1, byteorder: BYTEORDER.host, ...names({ ipv4: 2, ipv6: 10 }, 1) },
-  ipv4_addr: { id: 7, length: 4, byteorder: BYTEORDER.network, parse: parseIpv4, text: ipv4Text },
+  ipv4_addr: { id: 7, length: 4, byteorder: BYTEORDER.network, parse: ipv4Bytes, text: ipv4Text },
   ipv6_addr: { id: 8, length: 16, byteorder: BYTEORDER.network, parse: refuse("an IPv6 address"), text: ipv6Text },
   inet_proto: {
     id: 12,
@@ -181,8 +182,10 @@ type Codec = Pick<Declaration, "parse" | "text">;
 function names(values: Readonly<Record<string, number>>, bytes: number): Codec {
   return {
     parse: (text) => {
-      const value = values[text] ?? (/^\d+$/.test(text) ? Number(text) : Number.NaN);
-      if (!(value < 2 ** (8 * bytes))) throw new RangeError(`${JSON.stringify(text)} is not a known name`);
+      const value = values[text] ?? (text === "" ? Number.NaN : Number(text));
+      if (!(value >= 0 && value < 2 ** (8 * bytes)) || !Number.isInteger(value)) {
+        throw new RangeError(`${JSON.stringify(text)} is not a known name`);
+      }
       return little(value, bytes);
     },
     text: (raw) => {
@@ -221,7 +224,9 @@ function flags(bits: Readonly<Record<string, number>>, form: { bytes: number; se
 
 function parseName(text: string): Uint8Array {
   const bytes = new TextEncoder().encode(text);
-  if (bytes.length === 0 || bytes.length >= IFNAMSIZ || /[\s/"\0]/.test(text)) {
+  // What the kernel refuses (white space, "/"), and what nft(8) could not quote.
+  const wrong = bytes.some((byte) => byte <= 0x20 || byte === 0x22 || byte === 0x2f);
+  if (bytes.length === 0 || bytes.length >= IFNAMSIZ || wrong) {
     throw new RangeError(`${JSON.stringify(text)} is not an interface name`);
   }
   const name = new Uint8Array(IFNAMSIZ);
@@ -236,13 +241,9 @@ function nameText(bytes: Uint8Array): string {
   return end < 0 && bytes.length < IFNAMSIZ ? `"${name}*"` : `"${name}"`;
 }
 
-function parseIpv4(text: string): Uint8Array {
-  const parts = text.split(".");
-  const bytes = Uint8Array.from(parts, (part) => (/^\d{1,3}$/.test(part) && Number(part) < 256 ? Number(part) : 0));
-  if (parts.length !== 4 || bytes.join(".") !== text) {
-    throw new RangeError(`${JSON.stringify(text)} is no IPv4 address`);
-  }
-  return bytes;
+function ipv4Bytes(text: string): Uint8Array {
+  const address = parseIpv4(text);
+  return Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address);
 }
 
 /** Shorter values are prefixes that end at a byte: `172.16.0.0/16`. */
@@ -260,7 +261,9 @@ function ipv6Text(bytes: Uint8Array): string {
 
 function parsePort(text: string): Uint8Array {
   const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65535) throw new RangeError(`${JSON.stringify(text)} is not a port`);
+  if (String(port) !== text || !(port >= 0 && port <= 65535) || !Number.isInteger(port)) {
+    throw new RangeError(`${JSON.stringify(text)} is not a port`);
+  }
   return Uint8Array.of(port >> 8, port);
 }
 
