@@ -1,0 +1,236 @@
+/**
+ * Records of containers: RUN/containers/ID, locked by whoever supervises the container, for as long as that lives.
+ *
+ * A record that nobody holds is dead: its supervisor was killed, and the next command clears away what it left. A
+ * record is made before anything it owns and removed after it, so nothing is ever owned by nobody. Each change
+ * appends the whole record as a line, by one write(2): a reader takes the last line that is complete.
+ */
+import { isKernelError } from "../../ffi/errno.ts";
+import { addressOf, cString, syscall } from "../../ffi/libc.ts";
+import { Descriptor } from "../kernel/descriptor.ts";
+import {
+  listDirectory,
+  LOCK_EX,
+  lockFile,
+  makeDirectories,
+  openFile,
+  readAll,
+  removeFile,
+  tryLockFile,
+  tryOpen,
+  writeAll,
+} from "../kernel/files.ts";
+import { AT_FDCWD, O_APPEND, O_CREAT, O_EXCL, O_RDWR } from "../kernel/open_flags.ts";
+import { UserError } from "../user_error.ts";
+import { takeLock } from "./lock.ts";
+import type { Paths } from "./paths.ts";
+
+/** What a container has of a network. */
+export interface AttachmentRecord {
+  /** The driver or network: `bridge`, `ptp`. */
+  readonly network: string;
+  /** Dotted, with the prefix length it has inside. */
+  readonly ip: string;
+  readonly prefix: number;
+  readonly gateway: string;
+  readonly mac: string;
+  readonly hostLink: string;
+  readonly hostMac: string;
+  readonly mtu: number;
+  /** ptp alone: whether there is a default route, and a way outside. */
+  readonly defaultRoute: boolean;
+  readonly masquerade: boolean;
+}
+
+/** A container as its supervisor knows it. */
+export interface ContainerRecord {
+  /** 64 hexadecimal digits. */
+  readonly id: string;
+  readonly name: string;
+  /** Seconds since the epoch. */
+  readonly created: number;
+  readonly command: readonly string[];
+  readonly rootfs: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `--network` as it was asked for. */
+  readonly networkMode: string;
+  /** Of the container's first process, once it exists, with its start time in clock ticks since boot. */
+  readonly process: { readonly pid: number; readonly startTime: number } | null;
+  readonly attachment: AttachmentRecord | null;
+}
+
+/** A record held by this process. */
+export class HeldRecord implements Disposable {
+  readonly #paths: Paths;
+  readonly #file: Descriptor;
+  #record: ContainerRecord;
+
+  constructor({ paths, file, record }: { paths: Paths; file: Descriptor; record: ContainerRecord }) {
+    this.#paths = paths;
+    this.#file = file;
+    this.#record = record;
+  }
+
+  get record(): ContainerRecord {
+    return this.#record;
+  }
+
+  /** Changes the record for every reader at once. */
+  update(changes: Partial<ContainerRecord>): void {
+    this.#record = { ...this.#record, ...changes };
+    appendRecord(this.#file, this.#record);
+  }
+
+  /** Removes the record and its name: the last thing to do for a container. */
+  remove(): void {
+    using _lock = takeLock(this.#paths.stateLock, "exclusive");
+    const name = this.#paths.name(this.#record.name);
+    if (this.#record.name !== "" && readLink(name) === this.#record.id) removeFile(name);
+    removeFile(this.#paths.containerRecord(this.#record.id));
+  }
+
+  /** Gives the lock back: a record that still exists is then dead. */
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}
+
+/** Makes a record, held by this process, with its name. Throws a {@link UserError} where the name is taken. */
+export function createRecord(paths: Paths, record: ContainerRecord): HeldRecord {
+  using _lock = takeLock(paths.stateLock, "exclusive");
+  claimName(paths, record);
+  const path = paths.containerRecord(record.id);
+  try {
+    const file = createFile(path);
+    lockFile(file.fd, LOCK_EX, path);
+    appendRecord(file, record);
+    return new HeldRecord({ paths, file, record });
+  } catch (error) {
+    removeFile(path);
+    removeFile(paths.name(record.name));
+    throw error;
+  }
+}
+
+function createFile(path: string): Descriptor {
+  const options = { flags: O_RDWR | O_CREAT | O_EXCL | O_APPEND, mode: 0o600 };
+  const fd = tryOpen(path, options);
+  if (fd >= 0) return new Descriptor(fd);
+  makeDirectories(path.slice(0, path.lastIndexOf("/")), { mode: 0o700 });
+  return openFile(path, options);
+}
+
+function appendRecord(file: Descriptor, record: ContainerRecord): void {
+  writeAll(file.fd, new TextEncoder().encode(JSON.stringify(record) + "\n"), `the record of ${record.id}`);
+}
+
+function claimName(paths: Paths, { id, name }: ContainerRecord): void {
+  const path = paths.name(name);
+  if (makeLink(path, id)) return;
+  const owner = readLink(path);
+  // A link without a record was left by a process that was killed between the two.
+  if (owner !== undefined && readRecord(paths, owner) !== undefined) {
+    throw new UserError(`The container name "${name}" is already in use by container ${owner.slice(0, 12)}`);
+  }
+  removeFile(path);
+  makeLink(path, id);
+}
+
+/** Makes a symbolic link as a small file that appears whole; false where the name is taken. */
+export function makeLink(path: string, target: string): boolean {
+  const [from, to] = [cString(target), cString(path)];
+  let result = syscall("symlinkat", addressOf(from), AT_FDCWD, addressOf(to));
+  if (result === -ENOENT) {
+    makeDirectories(path.slice(0, path.lastIndexOf("/")), { mode: 0o700 });
+    result = syscall("symlinkat", addressOf(from), AT_FDCWD, addressOf(to));
+  }
+  if (result === -EEXIST) return false;
+  if (result < 0) throw new UserError(`Cannot write "${path}": is the file system full or read-only?`);
+  return true;
+}
+
+const ENOENT = 2;
+const EEXIST = 17;
+
+/** What a symbolic link holds; `undefined` where there is none. */
+export function readLink(path: string): string | undefined {
+  const name = cString(path);
+  const bytes = new Uint8Array(256);
+  const length = syscall("readlinkat", AT_FDCWD, addressOf(name), addressOf(bytes), bytes.length);
+  return length < 0 ? undefined : new TextDecoder().decode(bytes.subarray(0, length));
+}
+
+/** The record of an id, whoever holds it; `undefined` where there is none, or none that is whole yet. */
+export function readRecord(paths: Paths, id: string): ContainerRecord | undefined {
+  const fd = tryOpen(paths.containerRecord(id));
+  if (fd < 0) return undefined;
+  using file = new Descriptor(fd);
+  return lastRecord(file);
+}
+
+function lastRecord(file: Descriptor): ContainerRecord | undefined {
+  const lines = new TextDecoder().decode(readAll(file.fd)).split("\n");
+  const last = lines.at(-2); // what follows the last line's end is empty, or was cut off
+  return last === undefined ? undefined : JSON.parse(last) as ContainerRecord;
+}
+
+/** The ids of all records, dead ones included. */
+export function recordedIds(paths: Paths): string[] {
+  try {
+    return listDirectory(paths.containers);
+  } catch (error) {
+    if (isKernelError(error, "ENOENT")) return []; // nothing has been run since the machine started
+    throw error;
+  }
+}
+
+/** All containers, oldest first. */
+export function listContainers(paths: Paths): ContainerRecord[] {
+  const records: ContainerRecord[] = [];
+  for (const id of recordedIds(paths)) {
+    const record = readRecord(paths, id);
+    if (record) records.push(record);
+  }
+  return records.sort((a, b) => a.created - b.created);
+}
+
+/** The container of a name, an id or the unique beginning of one. Throws a {@link UserError} where there is none. */
+export function findContainer(paths: Paths, nameOrId: string): ContainerRecord {
+  const named = nameOrId.includes("/") ? undefined : readLink(paths.name(nameOrId));
+  if (named !== undefined) {
+    const record = readRecord(paths, named);
+    if (record) return record;
+  }
+  const ids = /^[0-9a-f]+$/.test(nameOrId) ? recordedIds(paths).filter((id) => id.startsWith(nameOrId)) : [];
+  if (ids.length > 1) throw new UserError(`More than one container has an id that begins with "${nameOrId}"`);
+  const record = ids[0] === undefined ? undefined : readRecord(paths, ids[0]);
+  if (!record) throw new UserError(`No such container: ${nameOrId}`);
+  return record;
+}
+
+/**
+ * Takes over every record that nobody holds, for clearing away; two processes never get the same one.
+ * A record is made under the same lock, so one that is not locked yet is never mistaken for a dead one.
+ */
+export function takeDeadRecords(paths: Paths): HeldRecord[] {
+  using _lock = takeLock(paths.stateLock, "exclusive");
+  const dead: HeldRecord[] = [];
+  for (const id of recordedIds(paths)) {
+    const path = paths.containerRecord(id);
+    const fd = tryOpen(path, { flags: O_RDWR | O_APPEND });
+    if (fd < 0) continue; // removed since the directory was read
+    const file = new Descriptor(fd);
+    if (!tryLockFile(file.fd, LOCK_EX, path)) {
+      file.close();
+      continue;
+    }
+    const record = lastRecord(file);
+    if (record) dead.push(new HeldRecord({ paths, file, record }));
+    else {
+      // Killed before its first line was written, so it owns nothing yet.
+      removeFile(path);
+      file.close();
+    }
+  }
+  return dead;
+}
