@@ -38,15 +38,27 @@ export function foreignForwardDrops(tables: readonly ForwardTable[], ours: OurTr
   for (const table of tables) {
     for (const chain of table.chains) {
       if (chain.base?.hook !== "forward") continue;
-      const reason = dropReason(table, chain, ours);
+      const reason = dropReason({ table, chain }, ours);
       if (reason === undefined) continue;
-      drops.push({ family: table.family, table: table.name, chain: chain.name, reason, ...remedy(table, chain, ours) });
+      drops.push({
+        family: table.family,
+        table: table.name,
+        chain: chain.name,
+        reason,
+        ...remedy({ table, chain }, ours),
+      });
     }
   }
   return drops;
 }
 
-function dropReason(table: ForwardTable, chain: Chain, { link, address, uplink }: OurTraffic): string | undefined {
+/** A base chain and what it can jump to. */
+interface Place {
+  readonly table: ForwardTable;
+  readonly chain: Chain;
+}
+
+function dropReason({ table, chain }: Place, { link, address, uplink }: OurTraffic): string | undefined {
   const out = probeChain(table, chain, {
     iifname: link,
     state: "new",
@@ -63,7 +75,7 @@ function dropReason(table: ForwardTable, chain: Chain, { link, address, uplink }
   return back.drops ? `${back.reason} (answers only)` : undefined;
 }
 
-function remedy(table: ForwardTable, chain: Chain, { link }: OurTraffic): { remedy: string; docker: boolean } {
+function remedy({ table, chain }: Place, { link }: OurTraffic): { remedy: string; docker: boolean } {
   const has = (test: (name: string) => boolean) => table.chains.some(({ name }) => test(name));
   const iptables = table.family === "ip" && table.name === "filter" && chain.name === "FORWARD";
   if (iptables && has((name) => name === "DOCKER-USER")) {
@@ -76,7 +88,7 @@ function remedy(table: ForwardTable, chain: Chain, { link }: OurTraffic): { reme
     const command = `firewall-cmd --zone=trusted --add-interface=${link}`;
     return { remedy: `${command}; ${command} --permanent`, docker: false };
   }
-  return { remedy: iptables ? iptablesRemedy("FORWARD", link) : nftRemedy(table, chain, link), docker: false };
+  return { remedy: iptables ? iptablesRemedy("FORWARD", link) : nftRemedy({ table, chain }, link), docker: false };
 }
 
 function iptablesRemedy(chain: string, link: string): string {
@@ -84,7 +96,7 @@ function iptablesRemedy(chain: string, link: string): string {
     `iptables -I ${chain} -o ${link} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`;
 }
 
-function nftRemedy(table: ForwardTable, chain: Chain, link: string): string {
+function nftRemedy({ table, chain }: Place, link: string): string {
   const insert = `nft insert rule ${table.family} ${table.name} ${chain.name}`;
   return `${insert} iifname ${link} accept; ${insert} oifname ${link} ct state established,related accept`;
 }

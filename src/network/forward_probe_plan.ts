@@ -46,7 +46,7 @@ const NEUTRAL_XT: readonly string[] = ["comment", "LOG", "NFLOG", "TCPMSS", "MAR
 
 /** Thinks a packet through a base chain and all it jumps to. */
 export function probeChain(table: ForwardTable, chain: Chain, probe: Probe): Outcome {
-  const ended = walk({ table, probe }, chain.name, 0);
+  const ended = walk({ table, probe, depth: 0 }, chain.name);
   if (ended) return ended;
   return chain.base?.policy === "drop" ? { drops: true, reason: "by its policy" } : PASSES;
 }
@@ -54,11 +54,12 @@ export function probeChain(table: ForwardTable, chain: Chain, probe: Probe): Out
 interface Walk {
   readonly table: ForwardTable;
   readonly probe: Probe;
+  readonly depth: number;
 }
 
 /** The outcome of a chain, or `undefined` where it comes back to its caller. */
-function walk(at: Walk, chain: string, depth: number): Outcome | undefined {
-  if (depth > MAX_DEPTH) return undefined;
+function walk(at: Walk, chain: string): Outcome | undefined {
+  if (at.depth > MAX_DEPTH) return undefined;
   for (const rule of at.table.rules) {
     if (rule.chain !== chain) continue;
     const verdict = evaluate(at, rule);
@@ -69,7 +70,7 @@ function walk(at: Walk, chain: string, depth: number): Outcome | undefined {
       return { drops: true, reason: `by its rule "${expressionsText(rule.expressions, rule.family)}"` };
     }
     if (!("chain" in verdict)) continue;
-    const outcome = walk(at, verdict.chain, depth + 1);
+    const outcome = walk({ ...at, depth: at.depth + 1 }, verdict.chain);
     if (outcome || verdict.verdict === "goto") return outcome;
   }
   return undefined;
@@ -81,9 +82,9 @@ type Value = Uint8Array | "other" | undefined;
 /** The certain verdict of a rule for this packet. */
 function evaluate({ table, probe }: Walk, rule: DumpedRule): Verdict | undefined {
   const registers = new Map<number, Value>();
-  const read = (register: number) => registers.get(registerSlot(register));
+  const at: Seen = { table, probe, read: (register) => registers.get(registerSlot(register)) };
   for (const expression of rule.expressions) {
-    const loaded = load(expression, probe, read);
+    const loaded = load(expression, at);
     if (loaded) {
       registers.set(registerSlot(loaded.register), loaded.value);
       continue;
@@ -98,15 +99,20 @@ function evaluate({ table, probe }: Walk, rule: DumpedRule): Verdict | undefined
       if (NEUTRAL_XT.includes(expression.name)) continue;
       return undefined;
     }
-    if (expression.expr === "lookup" && expression.dreg !== undefined) return mapped(table, expression, read);
-    if (matches({ table, probe, read }, expression) !== true) return undefined;
+    if (expression.expr === "lookup" && expression.dreg !== undefined) return mapped(at, expression);
+    if (matches(at, expression) !== true) return undefined;
   }
   return undefined;
 }
 
-type Read = (register: number) => Value;
+/** What a rule is held against. */
+interface Seen {
+  readonly table: ForwardTable;
+  readonly probe: Probe;
+  readonly read: (register: number) => Value;
+}
 
-function load(expression: Expression, probe: Probe, read: Read): { register: number; value: Value } | undefined {
+function load(expression: Expression, { probe, read }: Seen): { register: number; value: Value } | undefined {
   switch (expression.expr) {
     case "meta":
       if (expression.dreg === undefined) return undefined;
@@ -160,23 +166,17 @@ function masked(value: Value, { mask, xor }: { mask?: Uint8Array; xor?: Uint8Arr
   return value.map((byte, index) => (byte & (mask[index] ?? 0)) ^ (xor?.[index] ?? 0));
 }
 
-interface Matching {
-  readonly table: ForwardTable;
-  readonly probe: Probe;
-  readonly read: Read;
-}
-
-function matches({ table, probe, read }: Matching, expression: Expression): boolean | null {
+function matches(at: Seen, expression: Expression): boolean | null {
   switch (expression.expr) {
     case "cmp":
-      return compare(read(expression.sreg), expression, probe);
+      return compare(at, expression);
     case "lookup": {
-      const found = findElement(table, expression, read);
+      const found = findElement(at, expression);
       if (found === null) return null;
       return (found !== undefined) !== (expression.flags === NFT_LOOKUP_F_INV);
     }
     case "match":
-      if (expression.name === "conntrack") return xtConntrack(expression.info, probe);
+      if (expression.name === "conntrack") return xtConntrack(expression.info, at.probe);
       return NEUTRAL_XT.includes(expression.name) ? true : null;
     case "unknown":
       return NEUTRAL.includes(expression.name) ? true : null;
@@ -185,7 +185,11 @@ function matches({ table, probe, read }: Matching, expression: Expression): bool
   }
 }
 
-function compare(value: Value, { op, data }: { op: number; data: Uint8Array }, probe: Probe): boolean | null {
+function compare(
+  { read, probe }: Seen,
+  { sreg, op, data }: { sreg: number; op: number; data: Uint8Array },
+): boolean | null {
+  const value = read(sreg);
   if (value === undefined || (op !== NFT_CMP_EQ && op !== NFT_CMP_NEQ)) return null;
   if (value === "other") {
     // It is not ours: that much is known. A prefix ("veth*") could still be anyone's.
@@ -201,7 +205,7 @@ function startsWith(value: Uint8Array, data: Uint8Array): boolean {
 }
 
 /** The element of a set for what the registers hold, `null` where that cannot be told. */
-function findElement(table: ForwardTable, lookup: { set: string; sreg: number }, read: Read) {
+function findElement({ table, read }: Seen, lookup: { set: string; sreg: number }) {
   const set = table.sets.find(({ definition }) => definition.name === lookup.set);
   const value = read(lookup.sreg);
   if (!set || set.definition.interval || set.definition.key.length > 1 || !(value instanceof Uint8Array)) return null;
@@ -209,8 +213,8 @@ function findElement(table: ForwardTable, lookup: { set: string; sreg: number },
   return set.elements.find(({ rawKey }) => rawKey.length >= length && startsWith(value, rawKey.subarray(0, length)));
 }
 
-function mapped(table: ForwardTable, lookup: { set: string; sreg: number }, read: Read): Verdict | undefined {
-  const data = findElement(table, lookup, read)?.data;
+function mapped(at: Seen, lookup: { set: string; sreg: number }): Verdict | undefined {
+  const data = findElement(at, lookup)?.data;
   return data && "verdict" in data ? data : undefined;
 }
 

@@ -158,7 +158,7 @@ function readElement(reader: AttributeReader, fields: readonly ValueType[]): Dum
     else if (reader.type === NFTA_SET_ELEM_FLAGS) flags = reader.be32("NFTA_SET_ELEM_FLAGS");
   }
   return {
-    key: keyText(fields, rawKey, keyEnd),
+    key: keyText(fields, { key: rawKey, keyEnd }),
     rawKey,
     ...(data ? { data } : {}),
     ...(comment === undefined ? {} : { comment }),
@@ -166,7 +166,10 @@ function readElement(reader: AttributeReader, fields: readonly ValueType[]): Dum
   };
 }
 
-function keyText(fields: readonly ValueType[], key: Uint8Array, keyEnd: Uint8Array | undefined): string[] {
+function keyText(
+  fields: readonly ValueType[],
+  { key, keyEnd }: { key: Uint8Array; keyEnd: Uint8Array | undefined },
+): string[] {
   const from = decodeKey(fields, key);
   if (!keyEnd) return from;
   const to = decodeKey(fields, keyEnd);

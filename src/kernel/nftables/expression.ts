@@ -84,7 +84,7 @@ export function writeExpressions(writer: AttributeWriter, type: number, expressi
     const element = writer.openNested(NFTA_LIST_ELEM);
     writer.string(NFTA_EXPR_NAME, expression.expr);
     const data = writer.openNested(NFTA_EXPR_DATA);
-    encodeFields(declared.attributes, expression, writer);
+    encodeFields(writer, declared.attributes, expression);
     writer.closeNested(data);
     writer.closeNested(element);
   }

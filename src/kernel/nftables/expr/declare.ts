@@ -55,33 +55,35 @@ export function declare<const N extends string, const A extends Attributes>(
 export type AnyDeclaration = Declaration<string, Attributes>;
 
 /** Writes the attributes of an expression's data. */
-export function encodeFields(attributes: Attributes, values: object, writer: AttributeWriter): void {
+export function encodeFields(writer: AttributeWriter, attributes: Attributes, values: object): void {
   for (const name in attributes) {
-    const value = (values as Record<string, Kinds[Kind] | undefined>)[name];
-    if (value === undefined) continue;
-    const [type, kind] = attributes[name] as Attribute;
-    writeField(writer, { type, kind, value });
-  }
-}
-
-function writeField(writer: AttributeWriter, field: { type: number; kind: Kind; value: Kinds[Kind] }): void {
-  const { type, kind } = field;
-  const value = field.value as never; // the kind says which of the types it is
-  switch (kind) {
-    case "u8":
-      return writer.u8(type, value);
-    case "u32":
-      return writer.be32(type, value);
-    case "u64":
-      return writer.be64(type, value);
-    case "text":
-      return writer.string(type, value);
-    case "bytes":
-      return writer.bytesOf(type, value);
-    case "value":
-      return writeValue(writer, type, value);
-    case "data":
-      return writeData(writer, type, value);
+    const given = (values as Record<string, Kinds[Kind] | undefined>)[name];
+    if (given === undefined) continue;
+    const attribute = attributes[name] as Attribute;
+    const type = attribute[0];
+    const value = given as never; // the kind says which of the types it is
+    switch (attribute[1]) {
+      case "u8":
+        writer.u8(type, value);
+        break;
+      case "u32":
+        writer.be32(type, value);
+        break;
+      case "u64":
+        writer.be64(type, value);
+        break;
+      case "text":
+        writer.string(type, value);
+        break;
+      case "bytes":
+        writer.bytesOf(type, value);
+        break;
+      case "value":
+        writeValue(writer, type, value);
+        break;
+      case "data":
+        writeData(writer, type, value);
+    }
   }
 }
 
