@@ -178,3 +178,8 @@ export const MACHINE: Machine = process.arch === "arm64" ? "arm64" : "x64";
 export function syscallNumber(name: SyscallName, machine: Machine): number {
   return SYSCALLS[name][machine === "x64" ? 0 : 1];
 }
+
+/** All names, in alphabetical order. */
+export function syscallNames(): SyscallName[] {
+  return Object.keys(SYSCALLS) as SyscallName[]; // its keys are this type
+}
