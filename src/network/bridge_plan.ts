@@ -1,0 +1,137 @@
+/**
+ * The bridge network, as it shall be, and the steps that lead there from what is. Pure.
+ *
+ * One function serves the first start, `net init`, the check at every start and `net reset`: only what differs is
+ * changed, so on a healthy host the plan is empty. A bridge that exists is corrected, never made anew.
+ */
+import type { NftOperation } from "../kernel/nftables/operation.ts";
+import type { Mac } from "../kernel/mac.ts";
+import { bridgeElements, makeFirewall, makeUserFirewall, rebuildFirewall, routedElements } from "./firewall_plan.ts";
+import type { LinkSettings, NetworkStep } from "./network_step.ts";
+
+/** The bridge network that is wanted. */
+export interface BridgeNetwork {
+  readonly name: string;
+  readonly link: string;
+  /** The host's address with the prefix length: `172.16.0.1/16`. */
+  readonly gateway: string;
+  readonly address: Mac;
+  readonly mtu: number;
+}
+
+/** A link of the host by which packets of containers may leave. */
+export interface Uplink {
+  readonly link: string;
+  readonly bridge: boolean;
+  readonly mtu: number;
+  readonly forwarding: boolean;
+}
+
+/** Kernel parameters of a link, as far as they matter here; null where the kernel lacks them. */
+export interface LinkParameters {
+  readonly [name: string]: string | null;
+}
+
+/** What was found on the host. */
+export interface ObservedBridge {
+  readonly link: {
+    readonly up: boolean;
+    readonly mtu: number;
+    readonly address: string | undefined;
+    readonly addresses: readonly string[];
+  } | null;
+  /** Of the bridge, by the names of {@link hardenedParameters}. Empty where there is no bridge. */
+  readonly parameters: LinkParameters;
+  readonly uplinks: readonly Uplink[];
+  /** Links whose forwarding skdocker has turned on before. */
+  readonly routed: readonly string[];
+  readonly firewall: "missing" | "damaged" | "healthy";
+  readonly userFirewall: boolean;
+  /** Elements of containers that live, to be put into a table that is made anew. */
+  readonly elements: readonly NftOperation[];
+}
+
+/**
+ * What a link of ours must not do. Measured otherwise: one router advertisement of a container takes over the host's
+ * default route (CVE-2020-13401). Written while the link is down, so that there is no moment in between.
+ */
+export function hardenedParameters(link: string): readonly (readonly [name: string, value: string])[] {
+  return [
+    [`net.ipv6.conf.${link}.accept_ra`, "0"],
+    [`net.ipv6.conf.${link}.accept_redirects`, "0"],
+    [`net.ipv6.conf.${link}.disable_ipv6`, "1"],
+    [`net.ipv4.conf.${link}.accept_redirects`, "0"],
+    [`net.ipv4.conf.${link}.send_redirects`, "0"],
+  ];
+}
+
+/** Steps for the parameters that are not as wanted. A parameter that the kernel lacks (null) is none to write. */
+export function parameterSteps(
+  wanted: readonly (readonly [name: string, value: string])[],
+  observed: LinkParameters,
+): NetworkStep[] {
+  const steps: NetworkStep[] = [];
+  for (const [name, value] of wanted) {
+    const current = observed[name];
+    if (current === null || current === value) continue;
+    steps.push({ do: "write sysctl", purpose: "harden", side: "host", name, value });
+  }
+  return steps;
+}
+
+/** The steps to a bridge network that is as it should be. */
+export function planBridge(network: BridgeNetwork, observed: ObservedBridge): NetworkStep[] {
+  return [...linkSteps(network, observed), ...forwardingSteps(network, observed), ...firewallSteps(network, observed)];
+}
+
+function linkSteps(network: BridgeNetwork, { link: found, parameters }: ObservedBridge): NetworkStep[] {
+  const { link, address, mtu, gateway } = network;
+  const steps: NetworkStep[] = [];
+  if (!found) steps.push({ do: "add bridge", purpose: "bridge", link, address, mtu });
+  steps.push(...parameterSteps(hardenedParameters(link), parameters));
+  for (const other of found?.addresses ?? []) {
+    if (other !== gateway) steps.push({ do: "delete address", purpose: "bridge", side: "host", link, address: other });
+  }
+  if (!found?.addresses.includes(gateway)) {
+    steps.push({ do: "add address", purpose: "bridge", side: "host", link, address: gateway });
+  }
+  const settings: LinkSettings = {
+    ...(found && found.address !== address ? { address } : {}),
+    ...(found && found.mtu !== mtu ? { mtu } : {}),
+    ...(found?.up ? {} : { up: true }),
+  };
+  if (Object.keys(settings).length > 0) {
+    steps.push({ do: "set link", purpose: "bridge", side: "host", link, settings });
+  }
+  return steps;
+}
+
+/** The uplinks that are to forward for our networks alone, because skdocker is the one that lets them forward. */
+export function routedLinks({ uplinks, routed }: ObservedBridge): Uplink[] {
+  return uplinks.filter(({ link, forwarding }) => !forwarding || routed.includes(link));
+}
+
+/** Forwarding link by link: the host's own switch, ip_forward, stays as it is. */
+function forwardingSteps({ link }: BridgeNetwork, { uplinks, parameters }: ObservedBridge): NetworkStep[] {
+  const steps: NetworkStep[] = [];
+  const turnOn = (name: string) =>
+    steps.push({ do: "write sysctl", purpose: "forward", side: "host", name, value: "1" });
+  const own = `net.ipv4.conf.${link}.forwarding`;
+  if (parameters[own] !== "1") turnOn(own);
+  for (const uplink of uplinks) if (!uplink.forwarding) turnOn(`net.ipv4.conf.${uplink.link}.forwarding`);
+  return steps;
+}
+
+function firewallSteps(network: BridgeNetwork, observed: ObservedBridge): NetworkStep[] {
+  const operations: NftOperation[] = [];
+  if (observed.firewall !== "healthy") {
+    operations.push(...(observed.firewall === "damaged" ? rebuildFirewall() : makeFirewall()));
+    operations.push(...bridgeElements({ link: network.link, owner: network.name, masquerade: true }));
+    for (const { link, bridge } of routedLinks(observed)) {
+      operations.push(...routedElements({ link, owner: "host", bridge }));
+    }
+    operations.push(...observed.elements);
+  }
+  if (!observed.userFirewall) operations.push(...makeUserFirewall());
+  return operations.map((operation) => ({ do: "change firewall", purpose: "firewall", side: "host", operation }));
+}

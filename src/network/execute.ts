@@ -1,0 +1,234 @@
+/**
+ * Does network steps: several messages of one socket in one send, each acknowledged; firewall changes in one batch.
+ *
+ * Each step is announced just before it is done. What was queued is sent before a failure goes on its way, so that a
+ * step that fails finds all those before it done; each step done on the host leaves how to take it back.
+ */
+import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "../kernel/netlink/socket.ts";
+import { deleteAddress, newAddress } from "../kernel/netlink/address.ts";
+import { changeLink, deleteLink, getLink, newBridge, newVeth } from "../kernel/netlink/link.ts";
+import { deleteRoute, newRoute } from "../kernel/netlink/route.ts";
+import { replaceNeighbour } from "../kernel/netlink/neighbour.ts";
+import type { Request } from "../kernel/netlink/message.ts";
+import { sendBatch } from "../kernel/nftables/batch.ts";
+import type { NftOperation } from "../kernel/nftables/operation.ts";
+import { parseIpv4, parseIpv4Network } from "../kernel/ipv4.ts";
+import { isKernelError } from "../../ffi/errno.ts";
+import { readSysctl, writeSysctl } from "../host/sysctl.ts";
+import { announce, type StepListener } from "../steps.ts";
+import { CONTAINER_LINK } from "./attach_plan.ts";
+import { undo } from "./firewall_plan.ts";
+import { describeStep, type NetworkStep, type Side } from "./network_step.ts";
+
+/** The index that eth0 is given in a namespace that has nothing but lo, which is always 1. */
+const CONTAINER_LINK_INDEX = 2;
+
+/** A container's namespace, as far as steps need it. */
+export interface ContainerSide {
+  /** Descriptor of the namespace. */
+  readonly namespace: number;
+  /** A route socket that was opened inside. */
+  readonly route: NetlinkSocket;
+}
+
+/** Sockets of the host's namespace, opened when first used and kept, and the way to do steps on them. */
+export class NetworkExecutor implements Disposable {
+  readonly #listener: StepListener<NetworkStep>;
+  readonly #undone = new DisposableStack();
+  readonly #indexes = new Map<string, number>();
+  #host: NetlinkSocket | undefined;
+  #nft: NetlinkSocket | undefined;
+  #container: ContainerSide | undefined;
+  #queue: Request[] = [];
+  #queueSide: Side = "host";
+  #batch: NftOperation[] = [];
+
+  constructor(listener: StepListener<NetworkStep>) {
+    this.#listener = listener;
+  }
+
+  get host(): NetlinkSocket {
+    return this.#host ??= NetlinkSocket.open(NETLINK_ROUTE);
+  }
+
+  get nft(): NetlinkSocket {
+    return this.#nft ??= NetlinkSocket.open(NETLINK_NETFILTER);
+  }
+
+  /** The container that steps on side "container" mean from here on. */
+  enter(container: ContainerSide): void {
+    this.#container = container;
+    this.#indexes.set("container lo", 1);
+    this.#indexes.set(`container ${CONTAINER_LINK}`, CONTAINER_LINK_INDEX);
+  }
+
+  /** Remembers a host link's index, so that it need not be asked for. */
+  knowIndex(link: string, index: number): void {
+    this.#indexes.set(`host ${link}`, index);
+  }
+
+  /** Does all steps, in order. On failure nothing is undone yet: that is {@link undo}. */
+  run(steps: readonly NetworkStep[]): void {
+    for (const step of steps) {
+      try {
+        announce(this.#listener, step, describeStep(step));
+      } catch (error) {
+        this.#flush();
+        throw error;
+      }
+      this.#do(step);
+    }
+    this.#flush();
+  }
+
+  /** Takes back what was done on the host, last first; goes on through errors and throws them together. */
+  undo(): void {
+    this.#undone.dispose();
+  }
+
+  /** What was done stays. */
+  keep(): void {
+    this.#undone.move();
+  }
+
+  [Symbol.dispose](): void {
+    this.#host?.[Symbol.dispose]();
+    this.#nft?.[Symbol.dispose]();
+  }
+
+  #do(step: NetworkStep): void {
+    switch (step.do) {
+      case "add namespace":
+        return; // made with what is to be opened in it, by the caller
+      case "write sysctl":
+        return step.side === "host" ? this.#writeSysctl(step.name, step.value) : undefined;
+      case "change firewall":
+        this.#flushQueue();
+        this.#batch.push(step.operation);
+        return;
+      default:
+        this.#flushBatch();
+        return this.#request(step);
+    }
+  }
+
+  #request(step: Exclude<NetworkStep, { do: "add namespace" | "write sysctl" | "change firewall" }>): void {
+    const { host } = this;
+    switch (step.do) {
+      case "add bridge": {
+        this.#add("host", newBridge({ name: step.link, address: step.address, mtu: step.mtu }));
+        return this.#undoWith(() => removeIfThere(host, deleteLink(step.link)));
+      }
+      case "add veth": {
+        const master = step.master === null ? {} : { master: this.#index("host", step.master) };
+        const namespace = this.#inside().namespace;
+        const peer = {
+          name: step.peer.link,
+          index: CONTAINER_LINK_INDEX,
+          address: step.peer.address,
+          mtu: step.mtu,
+          namespace,
+        };
+        this.#add("host", newVeth({ name: step.link, address: step.address, mtu: step.mtu, ...master, peer }));
+        return this.#undoWith(() => removeIfThere(host, deleteLink(step.link)));
+      }
+      case "set link": {
+        const { master, hairpin, ...settings } = step.settings;
+        const port = hairpin === undefined ? {} : { port: { hairpin } };
+        const joined = master === undefined ? {} : { master: this.#index("host", master) };
+        return this.#add(
+          step.side,
+          changeLink(this.#reference(step.side, step.link), { ...settings, ...port, ...joined }),
+        );
+      }
+      case "delete link":
+        return this.#add(step.side, deleteLink(step.link));
+      case "add address":
+      case "delete address": {
+        const { address, prefix } = parseIpv4Network(step.address);
+        const spec = { link: this.#index(step.side, step.link), address, prefix };
+        return this.#add(step.side, step.do === "add address" ? newAddress(spec) : deleteAddress(spec));
+      }
+      case "add route":
+      case "delete route": {
+        const gateway = step.via === null ? {} : { gateway: parseIpv4(step.via) };
+        const to = step.to === "default" ? {} : { destination: parseIpv4Network(step.to) };
+        const spec = { link: this.#index(step.side, step.link), ...to, ...gateway };
+        return this.#add(step.side, step.do === "add route" ? newRoute(spec) : deleteRoute(spec));
+      }
+      case "replace neighbour":
+        return this.#add(
+          "host",
+          replaceNeighbour({ link: this.#index("host", step.link), address: parseIpv4(step.ip), mac: step.address }),
+        );
+    }
+  }
+
+  #writeSysctl(name: string, value: string): void {
+    this.#flush();
+    const before = readSysctl(name);
+    writeSysctl(name, value);
+    if (before !== null && before !== value) {
+      this.#undoWith(() => {
+        if (readSysctl(name) !== null) writeSysctl(name, before); // the link may be gone by now, and its parameters
+      });
+    }
+  }
+
+  #undoWith(action: () => void): void {
+    this.#undone.defer(action);
+  }
+
+  #inside(): ContainerSide {
+    if (!this.#container) throw new Error("a step for a container, without one");
+    return this.#container;
+  }
+
+  #reference(side: Side, link: string): string | number {
+    return this.#indexes.get(`${side} ${link}`) ?? link;
+  }
+
+  #index(side: Side, link: string): number {
+    const known = this.#indexes.get(`${side} ${link}`);
+    if (known !== undefined) return known;
+    this.#flush(); // the link may be one that is still queued
+    const { index } = getLink(side === "host" ? this.host : this.#inside().route, link);
+    this.#indexes.set(`${side} ${link}`, index);
+    return index;
+  }
+
+  #add(side: Side, request: Request): void {
+    if (side !== this.#queueSide) this.#flushQueue();
+    this.#queueSide = side;
+    this.#queue.push(request);
+  }
+
+  #flush(): void {
+    this.#flushQueue();
+    this.#flushBatch();
+  }
+
+  #flushQueue(): void {
+    if (this.#queue.length === 0) return;
+    const queue = this.#queue;
+    this.#queue = [];
+    (this.#queueSide === "host" ? this.host : this.#inside().route).transact(queue);
+  }
+
+  #flushBatch(): void {
+    if (this.#batch.length === 0) return;
+    const batch = this.#batch;
+    this.#batch = [];
+    sendBatch(this.nft, batch);
+    const back = undo(batch);
+    if (back.length > 0) this.#undoWith(() => sendBatch(this.nft, back));
+  }
+}
+
+function removeIfThere(socket: NetlinkSocket, request: Request): void {
+  try {
+    socket.transact([request]);
+  } catch (error) {
+    if (!isKernelError(error, "ENODEV")) throw error; // it went with its peer's namespace
+  }
+}
