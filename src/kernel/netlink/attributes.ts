@@ -1,0 +1,322 @@
+/**
+ * Netlink attributes as bytes: one writer, one reader, each over one buffer.
+ *
+ * An attribute is a header (u16 length including the header, u16 type) and its payload; the next one starts
+ * at a multiple of four (include/uapi/linux/netlink.h: struct nlattr,
+ * `#define NLA_ALIGN(len) (((len) + NLA_ALIGNTO - 1) & ~(NLA_ALIGNTO - 1))`). Host order is little-endian on
+ * both machines we run on.
+ */
+
+// include/uapi/linux/netlink.h
+export const NLA_F_NESTED = 1 << 15;
+const NLA_TYPE_MASK = 0x3fff;
+const NLA_HDRLEN = 4;
+const NLA_MAX_PAYLOAD = 0xffff - NLA_HDRLEN;
+
+/** `NLA_ALIGN(length)`, which is `NLMSG_ALIGN(length)` as well. */
+export function align(length: number): number {
+  return (length + 3) & ~3;
+}
+
+const INITIAL_SIZE = 4096;
+
+const encoder = new TextEncoder();
+
+/** Writes attributes (and what lies between them) one after another into a buffer that grows. */
+export class AttributeWriter {
+  #bytes = new Uint8Array(INITIAL_SIZE);
+  #view = new DataView(this.#bytes.buffer);
+  #end = 0;
+  readonly #nestedFlag: number;
+
+  /** rtnetlink's families predate NLA_F_NESTED, and `ip` does not set it; newer ones want it. */
+  constructor({ flagNested = true }: { flagNested?: boolean } = {}) {
+    this.#nestedFlag = flagNested ? NLA_F_NESTED : 0;
+  }
+
+  /** Bytes written so far; always a multiple of four. */
+  get length(): number {
+    return this.#end;
+  }
+
+  /** All bytes written so far: a window on the buffer, valid until the next write. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#end);
+  }
+
+  /** Forgets what was written. */
+  reset(): void {
+    this.#end = 0;
+  }
+
+  /** Makes room for `size` bytes, zeroed, padded to four, and says where they are; for headers. */
+  reserve(size: number): { readonly view: DataView; readonly offset: number } {
+    const offset = this.#take(align(size));
+    this.#bytes.fill(0, offset, this.#end);
+    return { view: this.#view, offset };
+  }
+
+  /** Overwrites four bytes: a length that is known only at the end. */
+  patchU32(offset: number, value: number): void {
+    this.#view.setUint32(offset, value, true);
+  }
+
+  /** An attribute without payload, whose presence says it all. */
+  flag(type: number): void {
+    this.#header(type, 0);
+  }
+
+  u8(type: number, value: number): void {
+    this.#checkRange(type, { value, size: 1 });
+    const at = this.#header(type, 1);
+    this.#view.setUint32(at, value, true); // the padding with it
+  }
+
+  u16(type: number, value: number): void {
+    this.#checkRange(type, { value, size: 2 });
+    const at = this.#header(type, 2);
+    this.#view.setUint32(at, value, true); // the padding with it
+  }
+
+  u32(type: number, value: number): void {
+    this.#checkRange(type, { value, size: 4 });
+    const at = this.#header(type, 4);
+    this.#view.setUint32(at, value, true);
+  }
+
+  s32(type: number, value: number): void {
+    if (value !== (value | 0)) throw new RangeError(`attribute ${type} cannot be ${value}: it is an s32`);
+    const at = this.#header(type, 4);
+    this.#view.setInt32(at, value, true);
+  }
+
+  u64(type: number, value: bigint): void {
+    if (BigInt.asUintN(64, value) !== value) throw new RangeError(`attribute ${type} cannot be ${value}: it is a u64`);
+    const at = this.#header(type, 8);
+    this.#view.setBigUint64(at, value, true);
+  }
+
+  be16(type: number, value: number): void {
+    this.#checkRange(type, { value, size: 2 });
+    const at = this.#header(type, 2);
+    this.#view.setUint32(at, value << 16); // the padding with it
+  }
+
+  be32(type: number, value: number): void {
+    this.#checkRange(type, { value, size: 4 });
+    const at = this.#header(type, 4);
+    this.#view.setUint32(at, value);
+  }
+
+  be64(type: number, value: bigint): void {
+    if (BigInt.asUintN(64, value) !== value) throw new RangeError(`attribute ${type} cannot be ${value}: it is a u64`);
+    const at = this.#header(type, 8);
+    this.#view.setBigUint64(at, value);
+  }
+
+  /** Text with the NUL that the kernel's NLA_NUL_STRING wants at its end. */
+  string(type: number, text: string): void {
+    const start = this.#end;
+    const at = this.#header(type, text.length + 1);
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code === 0) throw new RangeError(`attribute ${type}: ${JSON.stringify(text)} contains a NUL character`);
+      if (code > 127) {
+        this.#end = start;
+        this.bytesOf(type, encoder.encode(text + "\0"));
+        return;
+      }
+      this.#bytes[at + i] = code;
+    }
+    this.#bytes.fill(0, at + text.length, this.#end);
+  }
+
+  /** Raw bytes, as they are. */
+  bytesOf(type: number, value: Uint8Array): void {
+    const at = this.#header(type, value.length);
+    this.#bytes.set(value, at);
+    this.#bytes.fill(0, at + value.length, this.#end);
+  }
+
+  /** An attribute whose payload is what `write` writes: attributes, or a header and attributes. */
+  nested(type: number, write: (writer: this) => void): void {
+    const start = this.openNested(type);
+    write(this);
+    this.closeNested(start);
+  }
+
+  /** The two halves of {@link nested}, for loops that would need a closure otherwise. */
+  openNested(type: number): number {
+    const start = this.#end;
+    this.#header(type | this.#nestedFlag, 0);
+    return start;
+  }
+
+  closeNested(start: number): void {
+    const length = this.#end - start;
+    if (length > 0xffff) throw new RangeError(`a nested attribute is too long: ${length} bytes`);
+    this.#view.setUint16(start, length, true);
+  }
+
+  #checkRange(type: number, { value, size }: { value: number; size: number }): void {
+    if (Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size)) return;
+    throw new RangeError(`attribute ${type} cannot be ${value}: it is a u${8 * size}`);
+  }
+
+  #header(type: number, length: number): number {
+    if (length > NLA_MAX_PAYLOAD) throw new RangeError(`attribute ${type} is too long: ${length} bytes`);
+    const offset = this.#take(NLA_HDRLEN + align(length));
+    this.#view.setUint16(offset, NLA_HDRLEN + length, true);
+    this.#view.setUint16(offset + 2, type, true);
+    return offset + NLA_HDRLEN;
+  }
+
+  #take(size: number): number {
+    const offset = this.#end;
+    this.#end += size;
+    if (this.#end > this.#bytes.length) this.#grow();
+    return offset;
+  }
+
+  #grow(): void {
+    const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#end));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}
+
+const decoder = new TextDecoder();
+
+/**
+ * Reads attributes one after another. After {@link next} has said `true`, `type` and the typed methods speak
+ * of the current one; `name` is its kernel name, for errors. All of them throw a RangeError where the bytes
+ * are not what they should be.
+ */
+export class AttributeReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #end: number;
+  #next: number;
+  #at = 0;
+  /** The current attribute's type, without the nested and byte order flags. */
+  type = 0;
+  /** The current attribute's payload, in bytes. */
+  length = 0;
+
+  constructor(bytes: Uint8Array, { offset = 0, end = bytes.length }: { offset?: number; end?: number } = {}) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#next = offset;
+    this.#end = end;
+  }
+
+  /** Goes to the next attribute; `false` at the end. */
+  next(): boolean {
+    const left = this.#end - this.#next;
+    if (left <= 0) return false;
+    if (left < NLA_HDRLEN) throw new RangeError(`truncated: ${left} bytes are left, too few for an attribute`);
+    const length = this.#view.getUint16(this.#next, true);
+    this.type = this.#view.getUint16(this.#next + 2, true) & NLA_TYPE_MASK;
+    if (length < NLA_HDRLEN || length > left) {
+      throw new RangeError(`attribute ${this.type} is truncated: it says ${length} bytes, ${left} are left`);
+    }
+    this.#at = this.#next + NLA_HDRLEN;
+    this.length = length - NLA_HDRLEN;
+    this.#next += align(length);
+    return true;
+  }
+
+  u8(name: string): number {
+    this.#expect(1, { name, type: "u8" });
+    return this.#view.getUint8(this.#at);
+  }
+
+  u16(name: string): number {
+    this.#expect(2, { name, type: "u16" });
+    return this.#view.getUint16(this.#at, true);
+  }
+
+  u32(name: string): number {
+    this.#expect(4, { name, type: "u32" });
+    return this.#view.getUint32(this.#at, true);
+  }
+
+  s32(name: string): number {
+    this.#expect(4, { name, type: "s32" });
+    return this.#view.getInt32(this.#at, true);
+  }
+
+  u64(name: string): bigint {
+    this.#expect(8, { name, type: "u64" });
+    return this.#view.getBigUint64(this.#at, true);
+  }
+
+  be16(name: string): number {
+    this.#expect(2, { name, type: "be16" });
+    return this.#view.getUint16(this.#at);
+  }
+
+  be32(name: string): number {
+    this.#expect(4, { name, type: "be32" });
+    return this.#view.getUint32(this.#at);
+  }
+
+  be64(name: string): bigint {
+    this.#expect(8, { name, type: "be64" });
+    return this.#view.getBigUint64(this.#at);
+  }
+
+  /** Text up to its NUL; some attributes come without one. Bytes that are no UTF-8 become U+FFFD. */
+  string(_name: string): string {
+    let text = "";
+    for (let i = 0; i < this.length; i++) {
+      const code = this.#bytes[this.#at + i] as number; // next() has checked that the payload lies in the buffer
+      if (code === 0) break;
+      if (code > 127) {
+        const raw = this.bytes();
+        const end = raw.indexOf(0);
+        return decoder.decode(end < 0 ? raw : raw.subarray(0, end));
+      }
+      text += String.fromCharCode(code);
+    }
+    return text;
+  }
+
+  /** The payload: a window on the buffer, so copy it where the buffer is used again. */
+  bytes(): Uint8Array {
+    return this.#bytes.subarray(this.#at, this.#at + this.length);
+  }
+
+  /**
+   * Reads the payload's own attributes with this same reader, from `skip` bytes on; afterwards the reader is
+   * back at the attribute after this one.
+   */
+  nested<Result>(read: (reader: this) => Result, { skip = 0 }: { skip?: number } = {}): Result {
+    const outer = { end: this.#end, next: this.#next };
+    const end = this.#at + this.length;
+    this.#next = this.#at + skip;
+    this.#end = end;
+    try {
+      return read(this);
+    } finally {
+      this.#end = outer.end;
+      this.#next = outer.next;
+    }
+  }
+
+  /** Where the payload starts, for a structure in front of nested attributes. */
+  get location(): { readonly view: DataView; readonly offset: number } {
+    return { view: this.#view, offset: this.#at };
+  }
+
+  /** Throws the error of an attribute whose length is wrong for its type. */
+  mismatch(name: string, what: string): never {
+    const article = /^[u8]?8|^[aeiou](?![0-9])/.test(what) ? "an" : "a";
+    throw new RangeError(`attribute ${this.type} (${name}) is not ${article} ${what}: length ${this.length}`);
+  }
+
+  #expect(length: number, { name, type }: { name: string; type: string }): void {
+    if (this.length !== length) this.mismatch(name, type);
+  }
+}
