@@ -30,7 +30,7 @@ const IPV6_DEVCONF = {
   autoconf: 5,
   disable_ipv6: 26,
   accept_dad: 27,
-  force_forwarding: 60,
+  force_forwarding: 59,
 } as const;
 
 /** Settings of net.ipv4.conf.LINK; absent where the kernel is too old to tell. */
