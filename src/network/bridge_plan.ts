@@ -6,7 +6,7 @@
  */
 import type { NftOperation } from "../kernel/nftables/operation.ts";
 import type { Mac } from "../kernel/mac.ts";
-import { bridgeElements, makeFirewall, makeUserFirewall, rebuildFirewall, routedElements } from "./firewall_plan.ts";
+import { bridgeElements, makeFirewall, makeUserFirewall, removeFirewall, routedElements } from "./firewall_plan.ts";
 import type { LinkSettings, NetworkStep } from "./network_step.ts";
 
 /** The bridge network that is wanted. */
@@ -22,6 +22,7 @@ export interface BridgeNetwork {
 /** A link of the host by which packets of containers may leave. */
 export interface Uplink {
   readonly link: string;
+  readonly index: number;
   readonly bridge: boolean;
   readonly mtu: number;
   readonly forwarding: boolean;
@@ -107,7 +108,7 @@ function linkSteps(network: BridgeNetwork, { link: found, parameters }: Observed
 }
 
 /** The uplinks that are to forward for our networks alone, because skdocker is the one that lets them forward. */
-export function routedLinks({ uplinks, routed }: ObservedBridge): Uplink[] {
+export function routedLinks({ uplinks, routed }: Pick<ObservedBridge, "uplinks" | "routed">): Uplink[] {
   return uplinks.filter(({ link, forwarding }) => !forwarding || routed.includes(link));
 }
 
@@ -122,16 +123,25 @@ function forwardingSteps({ link }: BridgeNetwork, { uplinks, parameters }: Obser
   return steps;
 }
 
+/** All of `inet skdocker`: the constant rules, and the elements of the network, of the host, and of what else lives. */
+export function wantedFirewall(
+  network: BridgeNetwork,
+  observed: Pick<ObservedBridge, "uplinks" | "routed" | "elements">,
+): NftOperation[] {
+  const operations = [
+    ...makeFirewall(),
+    ...bridgeElements({ link: network.link, owner: network.name, masquerade: true }),
+  ];
+  for (const { link, bridge } of routedLinks(observed)) {
+    operations.push(...routedElements({ link, owner: "host", bridge }));
+  }
+  return [...operations, ...observed.elements];
+}
+
 function firewallSteps(network: BridgeNetwork, observed: ObservedBridge): NetworkStep[] {
   const operations: NftOperation[] = [];
-  if (observed.firewall !== "healthy") {
-    operations.push(...(observed.firewall === "damaged" ? rebuildFirewall() : makeFirewall()));
-    operations.push(...bridgeElements({ link: network.link, owner: network.name, masquerade: true }));
-    for (const { link, bridge } of routedLinks(observed)) {
-      operations.push(...routedElements({ link, owner: "host", bridge }));
-    }
-    operations.push(...observed.elements);
-  }
+  if (observed.firewall === "damaged") operations.push(...removeFirewall());
+  if (observed.firewall !== "healthy") operations.push(...wantedFirewall(network, observed));
   if (!observed.userFirewall) operations.push(...makeUserFirewall());
   return operations.map((operation) => ({ do: "change firewall", purpose: "firewall", side: "host", operation }));
 }

@@ -25,6 +25,7 @@ import {
   verdict,
 } from "../kernel/nftables/statement.ts";
 import type { Table } from "../kernel/nftables/table.ts";
+import { RESOLVER_ADDRESS } from "./resolv_conf.ts";
 
 /**
  * The host's table. The comment counts the revisions of the rules below: a table that says another one was
@@ -38,8 +39,7 @@ export const USER_FIREWALL: Table = { family: "inet", name: "skdocker-user" };
 /** The table in the namespace of a container whose name server is skdocker. */
 export const RESOLVER_TABLE: Table = { family: "ip", name: "skdocker" };
 
-/** Where a container finds skdocker's name server, as it finds docker's. */
-export const RESOLVER_ADDRESS = "127.0.0.11";
+/** Of a name server (RFC 1035, 4.2). */
 const DNS_PORT = 53;
 
 function firewallSet(name: string, definition: Omit<SetDefinition, "family" | "table" | "name">): SetDefinition {

@@ -17,7 +17,8 @@ import {
   parseIpv4,
 } from "../kernel/ipv4.ts";
 import { listDirectory, removeFile } from "../kernel/files.ts";
-import { makeLink, readLink, readRecord } from "../store/containers.ts";
+import { readRecord } from "../store/containers.ts";
+import { makeLink, readLink } from "../store/links.ts";
 import { takeLock } from "../store/lock.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";

@@ -7,8 +7,8 @@
 import { UserError } from "../user_error.ts";
 import type { NetworkOptions } from "./options.ts";
 
-/** The address of the container's forwarder: in 127.0.0.0/8, yet not what programs bind by habit. */
-export const FORWARDER_ADDRESS = "127.0.0.11";
+/** Where a container finds skdocker's name server, as it finds docker's: loopback, yet not what programs bind by habit. */
+export const RESOLVER_ADDRESS = "127.0.0.11";
 /** How many name servers libc asks (MAXNS in glibc's resolv.h). */
 const MAXNS = 3;
 /** What libc asks where the file names nobody, or is missing. */
@@ -33,7 +33,7 @@ export interface ForwarderPlan {
 export interface ResolvConfPlan {
   /** The whole file; null leaves the one in the root file system as it is. */
   readonly text: string | null;
-  /** Queries to {@link FORWARDER_ADDRESS} in the container go, from the host's namespace, to these servers. */
+  /** Queries to {@link RESOLVER_ADDRESS} in the container go, from the host's namespace, to these servers. */
   readonly forwarder: ForwarderPlan | null;
 }
 
@@ -98,7 +98,7 @@ function replaceParts(
   host: ResolvConf,
   { options, forwarder }: { options: ResolvConfRequest["options"]; forwarder: ForwarderPlan | null },
 ): ResolvConf {
-  const servers = forwarder ? [FORWARDER_ADDRESS] : host.nameservers;
+  const servers = forwarder ? [RESOLVER_ADDRESS] : host.nameservers;
   const search = options.dnsSearch.length > 0 ? options.dnsSearch.filter((domain) => domain !== ".") : host.search;
   return {
     nameservers: options.dns.length > 0 && options.dns !== "none" ? options.dns : servers,
@@ -112,7 +112,7 @@ function formatResolvConf(conf: ResolvConf, forwarder: ForwarderPlan | null): st
   const lines = ["# Made by skdocker from the host's file and the command line."];
   if (forwarder) {
     lines.push(
-      `# ${FORWARDER_ADDRESS} forwards, from the host's network namespace, to ${forwarder.upstreams.join(", ")}.`,
+      `# ${RESOLVER_ADDRESS} forwards, from the host's network namespace, to ${forwarder.upstreams.join(", ")}.`,
     );
   }
   for (const address of conf.nameservers) lines.push(line("nameserver", [address]));

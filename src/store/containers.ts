@@ -6,7 +6,6 @@
  * appends the whole record as a line, by one write(2): a reader takes the last line that is complete.
  */
 import { isKernelError } from "../../ffi/errno.ts";
-import { addressOf, cString, syscall } from "../../ffi/libc.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
 import {
   listDirectory,
@@ -20,8 +19,9 @@ import {
   tryOpen,
   writeAll,
 } from "../kernel/files.ts";
-import { AT_FDCWD, O_APPEND, O_CREAT, O_EXCL, O_RDWR } from "../kernel/open_flags.ts";
+import { O_APPEND, O_CREAT, O_EXCL, O_RDWR } from "../kernel/open_flags.ts";
 import { UserError } from "../user_error.ts";
+import { makeLink, readLink } from "./links.ts";
 import { takeLock } from "./lock.ts";
 import type { Paths } from "./paths.ts";
 
@@ -134,30 +134,6 @@ function claimName(paths: Paths, { id, name }: ContainerRecord): void {
   }
   removeFile(path);
   makeLink(path, id);
-}
-
-/** Makes a symbolic link as a small file that appears whole; false where the name is taken. */
-export function makeLink(path: string, target: string): boolean {
-  const [from, to] = [cString(target), cString(path)];
-  let result = syscall("symlinkat", addressOf(from), AT_FDCWD, addressOf(to));
-  if (result === -ENOENT) {
-    makeDirectories(path.slice(0, path.lastIndexOf("/")), { mode: 0o700 });
-    result = syscall("symlinkat", addressOf(from), AT_FDCWD, addressOf(to));
-  }
-  if (result === -EEXIST) return false;
-  if (result < 0) throw new UserError(`Cannot write "${path}": is the file system full or read-only?`);
-  return true;
-}
-
-const ENOENT = 2;
-const EEXIST = 17;
-
-/** What a symbolic link holds; `undefined` where there is none. */
-export function readLink(path: string): string | undefined {
-  const name = cString(path);
-  const bytes = new Uint8Array(256);
-  const length = syscall("readlinkat", AT_FDCWD, addressOf(name), addressOf(bytes), bytes.length);
-  return length < 0 ? undefined : new TextDecoder().decode(bytes.subarray(0, length));
 }
 
 /** The record of an id, whoever holds it; `undefined` where there is none, or none that is whole yet. */

@@ -24,9 +24,19 @@ export class Paths {
 
   // Data root: survives a reboot.
 
-  /** SQLite: networks, and the former addresses of names. */
-  get database(): string {
-    return `${this.root}/skdocker.db`;
+  /** What a network shall be: ROOT/networks/NET. */
+  networkIntent(network: string): string {
+    return `${this.root}/networks/${network}`;
+  }
+  get networkIntents(): string {
+    return `${this.root}/networks`;
+  }
+  /** Which address a container's name had: symbolic links `NAME → IP MAC`. */
+  formerAddress(network: string, name: string): string {
+    return `${this.root}/former/${network}/${name}`;
+  }
+  get formerAddresses(): string {
+    return `${this.root}/former`;
   }
   /** Unpacked root filesystems of what is inside the binary: `ROOT/rootfs/busybox-<digest>`. */
   get rootfsDirectory(): string {

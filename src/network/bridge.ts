@@ -1,0 +1,161 @@
+/**
+ * The default bridge: found healthy by a few questions at every start, made or corrected when it is not.
+ *
+ * The fingerprint of the last full look (RUN/networks/bridge/state.json) says what to ask. The rule set's generation
+ * number tells that nobody has changed any rule since; links are asked one by one. Only when an answer differs is
+ * everything read, planned and corrected, under the exclusive network lock.
+ */
+import {
+  firstAddress,
+  formatIpv4,
+  formatIpv4Network,
+  ipv4FromNumber,
+  type Ipv4Network,
+  parseIpv4,
+  parseIpv4Network,
+} from "../kernel/ipv4.ts";
+import { isKernelError } from "../../ffi/errno.ts";
+import { type Mac, parseMac } from "../kernel/mac.ts";
+import { makeDirectories, replaceFile } from "../kernel/files.ts";
+import type { Descriptor } from "../kernel/descriptor.ts";
+import { getRoute } from "../kernel/netlink/route.ts";
+import { readGeneration } from "../kernel/nftables/dump.ts";
+import { takeLock } from "../store/lock.ts";
+import { type NetworkIntent, readJson, readNetwork } from "../store/networks.ts";
+import type { Paths } from "../store/paths.ts";
+import type { BridgeNetwork } from "./bridge_plan.ts";
+import type { NetworkExecutor } from "./execute.ts";
+import { addressesOf, findLink } from "./observe.ts";
+
+/** The default network and its link: `br0` is often taken on real hosts. */
+export const BRIDGE_NETWORK = "bridge";
+export const BRIDGE_LINK = "skbr0";
+
+/** What a full look found, and what a start needs of it. */
+export interface BridgeState {
+  readonly index: number;
+  readonly mtu: number;
+  readonly gateway: string;
+  readonly subnet: string;
+  readonly mac: string;
+  /** The rule set's generation, anyone's changes counted. */
+  readonly generation: number;
+  readonly uplinks: readonly { readonly index: number; readonly mtu: number }[];
+  /** What other tools' firewalls do to our traffic, one sentence each. */
+  readonly notices: readonly string[];
+}
+
+/** A healthy bridge, with the network lock held shared: until it is given back, nobody takes the network away. */
+export interface ReadyBridge {
+  readonly state: BridgeState;
+  readonly lock: Descriptor;
+}
+
+/** How often a start looks again when others change the network at the same time. */
+const MOST_LOOKS = 5;
+
+/** Makes sure of the bridge. What had to be corrected was announced by the executor, step by step. */
+export async function ensureBridge(executor: NetworkExecutor, paths: Paths): Promise<ReadyBridge> {
+  for (let look = 0; look < MOST_LOOKS; look++) {
+    const lock = takeLock(paths.networkLock, "shared");
+    try {
+      const state = readBridgeState(paths);
+      if (state && isHealthy(executor, state)) {
+        executor.knowIndex(BRIDGE_LINK, state.index);
+        return { state, lock };
+      }
+    } catch (error) {
+      lock.close();
+      throw error;
+    }
+    lock.close(); // a shared lock cannot be made exclusive without giving it up
+    using _exclusive = takeLock(paths.networkLock, "exclusive");
+    const { reconcile } = await import("./reconcile.ts");
+    reconcile(executor, paths);
+  }
+  throw new Error("the host's network keeps changing while the bridge is being set up");
+}
+
+/** The fingerprint; `undefined` before the first full look since the machine started. */
+export function readBridgeState(paths: Paths): BridgeState | undefined {
+  return readJson(paths.networkState(BRIDGE_NETWORK)) as BridgeState | undefined;
+}
+
+/** Records a full look. */
+export function writeBridgeState(paths: Paths, state: BridgeState): void {
+  makeDirectories(paths.network(BRIDGE_NETWORK), { mode: 0o711 });
+  replaceFile(paths.networkState(BRIDGE_NETWORK), JSON.stringify(state) + "\n");
+}
+
+/** An address that is nobody's (RFC 5737): the way to it is the way outside. */
+const OUTSIDE = parseIpv4("192.0.2.1");
+
+function isHealthy(executor: NetworkExecutor, state: BridgeState): boolean {
+  if (readGeneration(executor.nft) !== state.generation) return false;
+  const link = findLink(executor.host, state.index);
+  if (!link || link.name !== BRIDGE_LINK || !link.up || link.mtu !== state.mtu || link.address !== state.mac) {
+    return false;
+  }
+  if (link.ipv4?.forwarding !== 1 || (link.ipv6 && link.ipv6.disable_ipv6 !== 1)) return false;
+  const addresses = addressesOf(executor.host, state.index);
+  if (addresses.length !== 1 || addresses[0] !== state.gateway) return false;
+  return uplinksAreSame(executor, state);
+}
+
+function uplinksAreSame(executor: NetworkExecutor, { uplinks }: BridgeState): boolean {
+  for (const { index, mtu } of uplinks) {
+    const link = findLink(executor.host, index);
+    if (!link || link.mtu !== mtu || link.ipv4?.forwarding !== 1) return false;
+  }
+  const out = wayOut(executor);
+  return out === undefined || uplinks.some(({ index }) => index === out);
+}
+
+function wayOut(executor: NetworkExecutor): number | undefined {
+  try {
+    return getRoute(executor.host, OUTSIDE).link;
+  } catch (error) {
+    if (isKernelError(error, "ENETUNREACH", "EHOSTUNREACH", "EINVAL", "EACCES")) return undefined; // no way out at all
+    throw error;
+  }
+}
+
+/** The network of an intent, with the MTU it is to have now. */
+export function bridgeNetwork(intent: NetworkIntent, mtu: number): BridgeNetwork {
+  const { prefix } = parseIpv4Network(intent.subnet);
+  return {
+    name: intent.name,
+    link: BRIDGE_LINK,
+    gateway: `${intent.gateway}/${prefix}`,
+    address: parseMac(intent.mac ?? ""),
+    mtu,
+  };
+}
+
+/** The intent for a range: the host is its first address. */
+export function bridgeIntent(subnet: Ipv4Network): NetworkIntent {
+  const gateway = ipv4FromNumber(firstAddress(subnet) + 1);
+  return {
+    name: BRIDGE_NETWORK,
+    driver: "bridge",
+    subnet: formatIpv4Network(subnet),
+    gateway: formatIpv4(gateway),
+    link: BRIDGE_LINK,
+    mac: macOf(gateway, 0x52),
+  };
+}
+
+/**
+ * The fixed address of a link, from its IPv4 address: the same address always has the same one, so nobody's neighbour
+ * cache grows stale when it is used again. Locally administered (bit 1 of the first octet); the second octet tells
+ * bridges, containers and host ends apart.
+ */
+export function macOf(address: number, kind: 0x52 | 0x53 | 0x54): Mac {
+  const octets = [2, kind, address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255, address & 255];
+  return octets.map((octet) => octet.toString(16).padStart(2, "0")).join(":") as Mac;
+}
+
+/** The bridge's recorded intent, if the network was ever made. */
+export function readBridgeIntent(paths: Paths): NetworkIntent | undefined {
+  return readNetwork(paths, BRIDGE_NETWORK);
+}

@@ -1,0 +1,35 @@
+/**
+ * What skdocker has changed of the host itself, so that `net reset --purge` can put it back: RUN/host_changes.json.
+ * Written before the change is made: a value that was never changed is put back to what it is.
+ */
+import { makeDirectories, removeFile, replaceFile } from "../kernel/files.ts";
+import { readJson } from "../store/networks.ts";
+import type { Paths } from "../store/paths.ts";
+
+/** Names of kernel parameters with their former values. */
+export interface HostChanges {
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** Whether rules of ours stand in dockerd's DOCKER-USER chain. */
+  readonly dockerUser: boolean;
+}
+
+/** What has been changed so far. */
+export function readHostChanges(paths: Paths): HostChanges {
+  return (readJson(paths.hostChanges) ?? { sysctls: {}, dockerUser: false }) as HostChanges;
+}
+
+/** Adds to what has been changed; the first value remembered of a parameter is the host's own. */
+export function recordHostChanges(paths: Paths, changes: Partial<HostChanges>): void {
+  const before = readHostChanges(paths);
+  makeDirectories(paths.runRoot, { mode: 0o711 });
+  const after: HostChanges = {
+    sysctls: { ...changes.sysctls, ...before.sysctls },
+    dockerUser: before.dockerUser || (changes.dockerUser ?? false),
+  };
+  replaceFile(paths.hostChanges, JSON.stringify(after) + "\n");
+}
+
+/** Forgets all of it: the host is as it was. */
+export function forgetHostChanges(paths: Paths): void {
+  removeFile(paths.hostChanges);
+}

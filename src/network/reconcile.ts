@@ -1,0 +1,215 @@
+/**
+ * Makes the bridge network what it shall be, from whatever is there: reads everything, plans, corrects. Under the
+ * exclusive network lock; used by the first start, `net init`, `net reset`, and a start that found something changed.
+ */
+import { firstAddress, formatIpv4Network, parseIpv4Network } from "../kernel/ipv4.ts";
+import type { NftOperation } from "../kernel/nftables/operation.ts";
+import { dumpRules, getTable, readGeneration } from "../kernel/nftables/dump.ts";
+import { readForwardTables } from "../kernel/nftables/forward_rules.ts";
+import { readLegacyForward } from "../kernel/xtables.ts";
+import { isKernelError } from "../../ffi/errno.ts";
+import { readSysctl } from "../host/sysctl.ts";
+import { listContainers } from "../store/containers.ts";
+import { type NetworkIntent, writeNetwork } from "../store/networks.ts";
+import type { Paths } from "../store/paths.ts";
+import { UserError } from "../user_error.ts";
+import {
+  BRIDGE_LINK,
+  bridgeIntent,
+  bridgeNetwork,
+  type BridgeState,
+  readBridgeIntent,
+  writeBridgeState,
+} from "./bridge.ts";
+import {
+  type BridgeNetwork,
+  hardenedParameters,
+  type ObservedBridge,
+  planBridge,
+  routedLinks,
+  wantedFirewall,
+} from "./bridge_plan.ts";
+import type { NetworkExecutor } from "./execute.ts";
+import { DOCKER_USER_COMMENT, dockerUserRules, ptpElements, USER_FIREWALL } from "./firewall_plan.ts";
+import { foreignForwardDrops, legacyForwardDrop } from "./foreign_firewall_plan.ts";
+import { readHostChanges, recordHostChanges } from "./host_changes.ts";
+import type { NetworkStep } from "./network_step.ts";
+import {
+  addressesOf,
+  findLink,
+  hostRoutes,
+  observeFirewall,
+  observeUplinks,
+  readParameters,
+  routedNetworks,
+} from "./observe.ts";
+import { freeRange, rangeCandidates } from "./range.ts";
+
+/** Corrects what differs, and records what a start needs to know. */
+export function reconcile(executor: NetworkExecutor, paths: Paths): void {
+  const { network, intent, observed } = observe(executor, paths);
+  const steps = planBridge(network, observed);
+  const routed = routedLinks(observed).filter(({ forwarding }) => !forwarding);
+  if (routed.length > 0) {
+    recordHostChanges(paths, {
+      sysctls: Object.fromEntries(routed.map(({ link }) => [`net.ipv4.conf.${link}.forwarding`, "0"])),
+    });
+  }
+  executor.run(steps);
+  const notices = meetForeignFirewalls(executor, { paths, network, observed });
+  recordLook(executor, paths, { network, intent, observed, notices });
+}
+
+/** The steps that would be taken now; nothing is changed. */
+export function planReconcile(
+  executor: NetworkExecutor,
+  paths: Paths,
+): { steps: NetworkStep[]; intent: NetworkIntent } {
+  const { network, intent, observed } = observe(executor, paths, { dry: true });
+  return { steps: planBridge(network, observed), intent };
+}
+
+function observe(executor: NetworkExecutor, paths: Paths, { dry = false } = {}) {
+  const { host, nft } = executor;
+  const link = findLink(host, BRIDGE_LINK);
+  if (link && link.kind !== "bridge") {
+    throw new UserError(`There is a link "${BRIDGE_LINK}" on this host that is not a bridge; rename or remove it`);
+  }
+  const containers = listContainers(paths);
+  const ours = new Set<number>(link ? [link.index] : []);
+  for (const { attachment } of containers) {
+    const end = attachment ? findLink(host, attachment.hostLink) : null;
+    if (end) ours.add(end.index);
+  }
+  const routes = hostRoutes(host);
+  const intent = readBridgeIntent(paths) ?? chooseRange(routedNetworks(routes, ours));
+  if (!dry) writeIntentOnce(paths, intent);
+  const { uplinks, mtu } = observeUplinks(host, { routes, ours });
+  const network = bridgeNetwork(intent, mtu);
+  const routed = readSysctl("net.ipv4.ip_forward") === "1" ? [] : linksTurnedOn(paths);
+  const elements: NftOperation[] = [];
+  for (const { attachment } of containers) {
+    if (attachment?.network !== "ptp") continue;
+    const { hostLink, masquerade } = attachment;
+    elements.push(...ptpElements({ link: hostLink, owner: hostLink, masquerade }));
+  }
+  const base = { uplinks, routed, elements };
+  const names = [...hardenedParameters(link ? BRIDGE_LINK : "default").map(([name]) => name)];
+  const parameters = link
+    ? readParameters([...names, `net.ipv4.conf.${BRIDGE_LINK}.forwarding`])
+    : asFresh(readParameters([...names, "net.ipv4.conf.default.forwarding"]));
+  const observed: ObservedBridge = {
+    ...base,
+    link: link && {
+      up: link.up,
+      mtu: link.mtu,
+      address: link.address,
+      addresses: addressesOf(host, link.index),
+    },
+    parameters,
+    firewall: observeFirewall(nft, wantedFirewall(network, base)),
+    userFirewall: getTable(nft, USER_FIREWALL) !== undefined,
+  };
+  return { network, intent, observed };
+}
+
+/** A new link takes over the parameters of `default`. */
+function asFresh(parameters: Readonly<Record<string, string | null>>): Record<string, string | null> {
+  const fresh: Record<string, string | null> = {};
+  for (const name in parameters) {
+    fresh[name.replace(".default.", `.${BRIDGE_LINK}.`)] = parameters[name] as string | null;
+  }
+  return fresh;
+}
+
+function chooseRange(routes: Parameters<typeof freeRange>[1]): NetworkIntent {
+  const range = freeRange(rangeCandidates(), routes);
+  if (range) return bridgeIntent(range);
+  throw new UserError("No range of addresses is left for the bridge: the host has routes into all that skdocker uses");
+}
+
+function writeIntentOnce(paths: Paths, intent: NetworkIntent): void {
+  if (!readBridgeIntent(paths)) writeNetwork(paths, intent);
+}
+
+function linksTurnedOn(paths: Paths): string[] {
+  const links: string[] = [];
+  for (const name in readHostChanges(paths).sysctls) {
+    const link = /^net\.ipv4\.conf\.(.+)\.forwarding$/.exec(name)?.[1];
+    if (link !== undefined) links.push(link);
+  }
+  return links;
+}
+
+/** Other tools' firewalls: dockerd's own door is used, anything else is told. */
+function meetForeignFirewalls(
+  executor: NetworkExecutor,
+  { paths, network, observed }: { paths: Paths; network: BridgeNetwork; observed: ObservedBridge },
+): string[] {
+  const uplink = observed.uplinks[0]?.link;
+  const subnet = parseIpv4Network(network.gateway);
+  const ours = {
+    link: network.link,
+    address: formatIpv4Network({ address: firstAddress(subnet), prefix: 32 }).replace("/32", ""),
+    ...(uplink === undefined ? {} : { uplink }),
+  };
+  const drops = foreignForwardDrops(
+    readForwardTables(executor.nft, { except: ["inet skdocker", "inet skdocker-user"] }),
+    ours,
+  );
+  const legacy = legacyForwardDrop(readLegacyForward({ link: network.link }), ours);
+  if (legacy) drops.push(legacy);
+  if (drops.some(({ docker }) => docker)) insertDockerUserRules(executor, { paths, link: network.link });
+  return drops.filter(({ docker }) => !docker).map(({ family, table, chain, reason, remedy }) =>
+    `chain "${chain}" of table "${family} ${table}" drops what containers send outside (${reason}); to let it pass: ${remedy}`
+  );
+}
+
+function insertDockerUserRules(executor: NetworkExecutor, { paths, link }: { paths: Paths; link: string }): void {
+  if (hasDockerUserRules(executor)) return;
+  recordHostChanges(paths, { dockerUser: true });
+  executor.run(
+    dockerUserRules({ link }).map((operation) => ({
+      do: "change firewall",
+      purpose: "docker",
+      side: "host",
+      operation,
+    })),
+  );
+}
+
+function hasDockerUserRules(executor: NetworkExecutor): boolean {
+  try {
+    const rules = dumpRules(executor.nft, { family: "ip", table: "filter", chain: "DOCKER-USER" });
+    return rules.some(({ comment }) => comment === DOCKER_USER_COMMENT);
+  } catch (error) {
+    if (isKernelError(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+function recordLook(
+  executor: NetworkExecutor,
+  paths: Paths,
+  { network, intent, observed, notices }: {
+    network: BridgeNetwork;
+    intent: NetworkIntent;
+    observed: ObservedBridge;
+    notices: string[];
+  },
+): void {
+  const link = findLink(executor.host, network.link);
+  if (!link) throw new UserError(`The bridge "${network.link}" was removed while it was being set up`);
+  executor.knowIndex(network.link, link.index);
+  const state: BridgeState = {
+    index: link.index,
+    mtu: network.mtu,
+    gateway: network.gateway,
+    subnet: intent.subnet,
+    mac: network.address,
+    generation: readGeneration(executor.nft),
+    uplinks: observed.uplinks.map(({ index, mtu }) => ({ index, mtu })),
+    notices,
+  };
+  writeBridgeState(paths, state);
+}
