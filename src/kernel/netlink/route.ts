@@ -99,7 +99,7 @@ export interface Route extends NextHop {
   /** RTAX_MTU, in bytes. */
   readonly mtu: number | undefined;
   /** Of a route with several next hops, all of them; otherwise empty. */
-  readonly nextHops: readonly NextHop[];
+  readonly hops: readonly NextHop[];
 }
 
 /** A route to make or to remove. */
@@ -259,7 +259,7 @@ export function decodeRoute({ header, attributes }: MessageOf<typeof ROUTE>): Ro
     gateway: attributes.RTA_GATEWAY,
     onlink: (header.flags & RTNH_F_ONLINK) !== 0,
     mtu: attributes.RTA_METRICS?.RTAX_MTU,
-    nextHops: attributes.RTA_MULTIPATH === undefined ? [] : decodeHops(attributes.RTA_MULTIPATH),
+    hops: attributes.RTA_MULTIPATH === undefined ? [] : decodeHops(attributes.RTA_MULTIPATH),
   };
 }
 
