@@ -39,10 +39,16 @@ const O_CLOEXEC = 0o2000000;
 const AT_FDCWD = -100;
 const EINTR = 4;
 
+/**
+ * A program that must know the status pipe's writing end, close-on-exec, by which the parent learns of execve: one
+ * that closes all other descriptors before it gets there.
+ */
+export type ChildProgram = (status: number) => SyscallProgram;
+
 /** What {@link spawnChild} is asked for. */
 export interface ChildOptions {
   /** What the child does; it ends in execve or exit_group. Any failure ends the child, unless its items say otherwise. */
-  readonly program: SyscallProgram;
+  readonly program: SyscallProgram | ChildProgram;
   /** CLONE_NEW*: the namespaces made for the child. */
   readonly flags: number;
   /**
@@ -111,8 +117,8 @@ export function awaitExec(child: Child): ProgramFailure | undefined {
 /**
  * Clones a child that runs `program`. Every signal is blocked in it until {@link execTail}.
  *
- * The child inherits every descriptor; the status pipe is close-on-exec, so a program that clears the table
- * does it by close_range with CLOSE_RANGE_CLOEXEC. Must be called on the main thread: a parent-death signal
+ * The child inherits every descriptor; a program that closes them must spare the status pipe ({@link ChildProgram}),
+ * or close them by close_range with CLOSE_RANGE_CLOEXEC. Must be called on the main thread: a parent-death signal
  * set by the child comes when the *thread* that cloned it ends.
  *
  * Throws a KernelError where clone(2) is refused.
@@ -124,8 +130,8 @@ export function spawnChild(options: ChildOptions): Child {
   }
   if (flags & ~CLONE_NEW) throw new Error(`clone flags 0x${flags.toString(16)} hold more than namespaces`);
   forbidDumping();
-  const native = new NativeProgram(surround(program, options));
   const [reading, writing] = statusPipe();
+  const native = new NativeProgram(surround(typeof program === "function" ? program(writing) : program, options));
   native.run();
   syscall("close", writing);
   const pid = native.result("clone: pid");

@@ -1,0 +1,32 @@
+/**
+ * Paths of /proc and /sys that a container must not see, or not write: docker's lists (moby's oci/defaults.go).
+ * Pure; which of them exist is a fact of the host's kernel, since a container's /proc has the same entries.
+ */
+
+/** Hidden: they tell about, or reach, the whole machine. A file is covered by /dev/null, a directory by an empty tmpfs. */
+export const MASKED_PATHS: readonly string[] = [
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/interrupts",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/sys/devices/virtual/powercap",
+  "/sys/firmware",
+];
+
+/** Not to be written: they change the machine, and no capability of a container's root stands in the way. */
+export const READONLY_PATHS: readonly string[] = [
+  "/proc/bus",
+  "/proc/fs",
+  "/proc/irq",
+  "/proc/sys",
+  "/proc/sysrq-trigger",
+];
+
+/** What stands at a path. */
+export type PathKind = "file" | "directory";

@@ -1,0 +1,147 @@
+/**
+ * From a container's spec to everything its first process does between clone and execve. Pure.
+ *
+ *   parent                          child (this plan)
+ *   network namespace, files,
+ *   detached mounts, descriptors
+ *   clone ───────────────────────▶  session, control group, network namespace
+ *                                   private mounts, root, pivot_root
+ *                                   mounts, devices, sysctls, masks
+ *                                   streams, limits, filter, user, capabilities
+ *                                   closes all but the go and the status pipe
+ *   record, network ready ── go ─▶  execve
+ *
+ * Whatever can fail for the container's fault (its files, its command) happens behind pivot_root, where no path
+ * leads to the host. The plan is printed by `--explain` and assembled by {@link childProgram}: one source for both.
+ */
+import type { Item, SyscallProgram } from "../../ffi/program.ts";
+import { CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS } from "../kernel/namespace_flags.ts";
+import type { ContainerStep } from "./container_step.ts";
+import { planConsole, planDeviceLinks, planDevices } from "./device_plan.ts";
+import {
+  type CgroupFile,
+  planCgroup,
+  planHostname,
+  planNetwork,
+  planSession,
+  planSysctls,
+  renameTo,
+} from "./identity_plan.ts";
+import { type MaskInputs, planMasks, planReadonlyPaths } from "./mask_plan.ts";
+import { type MountInputs, planMounts } from "./mount_plan.ts";
+import { planPrivileges, type PrivilegeInputs } from "./privilege_plan.ts";
+import { planPropagation, planReadonlyRoot, planRoot, type RootInputs } from "./root_plan.ts";
+import type { ContainerSpec } from "./spec.ts";
+import {
+  GO_BUFFER,
+  planClosing,
+  planEnter,
+  planExec,
+  planGo,
+  planStdio,
+  planWorkingDirectory,
+  type StdioInputs,
+} from "./start_plan.ts";
+
+/** The namespaces that clone makes; network comes by descriptor, cgroup is unshared after joining. */
+export const CHILD_NAMESPACES = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC;
+
+/** All that the parent has found out and opened. Numbers of descriptors are the parent's, which the child inherits. */
+export interface PlanInputs extends MountInputs, PrivilegeInputs {
+  readonly root: RootInputs;
+  /** Closed first thing: the writing end of the go pipe, locks: what must not live on in the child. */
+  readonly parentOnly: readonly number[];
+  /** The namespace to join and how it is called; null for the host's. */
+  readonly network: { readonly fd: number; readonly name: string } | null;
+  readonly cgroups: readonly CgroupFile[];
+  /** What of the masked and read-only paths exists on this kernel. */
+  readonly maskKinds: MaskInputs["kinds"];
+  /** The slave as a detached mount, for /dev/console; null without a terminal. */
+  readonly console: number | null;
+  readonly stdio: StdioInputs;
+  /** The reading end of the go pipe. */
+  readonly go: number;
+  /** Whether the working directory is there already: as with mount points, the parent makes it in a directory. */
+  readonly workingDirectoryExists: boolean;
+  /** What must happen just before execve: signal dispositions and mask. */
+  readonly beforeExec: readonly Item[];
+}
+
+/** What the child does, in order. */
+export interface ContainerPlan {
+  readonly steps: readonly ContainerStep[];
+  /** The one of the steps that closes descriptors; which pipes it spares is known only when the child is cloned. */
+  readonly closing: ContainerStep;
+  readonly go: number;
+}
+
+/** The plan of a container. Throws a {@link UserError} for what cannot be. */
+export function planContainer(spec: ContainerSpec, inputs: PlanInputs): ContainerPlan {
+  const { go } = inputs;
+  const closing = planClosing([go]);
+  const process = planProcess(spec, inputs, closing);
+  return { go, closing, steps: [...planSetting(spec, inputs), ...planFiles(spec, inputs), ...process] };
+}
+
+/** Where the process lives. */
+function planSetting({ linux }: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
+  const namespace = linux.namespaces.some(({ type }) => type === "cgroup");
+  return [
+    ...planSession(inputs.parentOnly),
+    ...planCgroup(inputs.cgroups, { namespace }),
+    ...(inputs.network ? [planNetwork(inputs.network.fd, inputs.network.name)] : []),
+  ];
+}
+
+/** What it sees of files. */
+function planFiles(spec: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
+  const { linux, mounts, root, process } = spec;
+  const nodev = mounts.some(({ destination, options }) => destination === "/dev" && options.includes("nodev"));
+  const nullDevice = inputs.trees.get("/dev/null");
+  if (nullDevice === undefined) throw new Error("no mount was opened for /dev/null");
+  const inDev = mounts.findLastIndex(({ destination }) => destination === "/dev/mqueue") + 1;
+  return [
+    named("skdocker:root", [planPropagation(), ...planRoot(inputs.root, { nodev })]),
+    named("skdocker:mounts", [
+      ...planMounts(mounts.slice(0, inDev), inputs),
+      // Before what was asked for, which may lie in /dev and then goes on top.
+      ...planDevices(inputs.trees),
+      ...(inputs.console === null ? [] : [planConsole(inputs.console)]),
+      planDeviceLinks(),
+      ...planMounts(mounts.slice(inDev), inputs),
+      ...(process.cwd === "/" || inputs.workingDirectoryExists ? [] : [planWorkingDirectory(process.cwd)]),
+      planHostname(spec.hostname),
+      ...planSysctls(linux.sysctl),
+      ...planMasks(linux.maskedPaths, { kinds: inputs.maskKinds, nullDevice }),
+      ...planReadonlyPaths(linux.readonlyPaths, inputs.maskKinds),
+      ...(root.readonly ? [planReadonlyRoot()] : []),
+    ]),
+  ].flat();
+}
+
+/** What it is and does. */
+function planProcess({ process }: ContainerSpec, inputs: PlanInputs, closing: ContainerStep): ContainerStep[] {
+  return [
+    ...named("skdocker:rights", [...planStdio(inputs.stdio, process), closing, ...planPrivileges(process, inputs)]),
+    ...named("skdocker:ready", [planEnter(process.cwd), planGo(inputs.go), planExec(process, inputs.beforeExec)]),
+  ];
+}
+
+/** The first of these steps renames the process, too. */
+function named(name: string, steps: readonly ContainerStep[]): ContainerStep[] {
+  const [first, ...rest] = steps as [ContainerStep, ...ContainerStep[]];
+  return [{ ...first, items: [renameTo(name), ...first.items] }, ...rest];
+}
+
+/** The mask of file modes while mount points are made: none; and the container's: docker's 022. */
+const umask = (mask: number): Item => ({ call: "umask", args: [mask], operation: "set", subject: "the umask" });
+
+/** The whole program of the child. `status` is the pipe by which the parent learns of execve. */
+export function childProgram(plan: ContainerPlan, { status }: { status: number }): SyscallProgram {
+  const items: Item[] = [umask(0)];
+  for (const step of plan.steps) {
+    if (step !== plan.closing) items.push(...step.items);
+    else items.push(...planClosing([plan.go, status]).items, umask(0o022));
+  }
+  return { items, buffers: { [GO_BUFFER]: 8 } };
+}

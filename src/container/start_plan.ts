@@ -1,0 +1,116 @@
+/** The last steps of a child: standard streams, no other descriptor, working directory, go, execve. Pure. */
+import type { Argument, Item } from "../../ffi/program.ts";
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "../kernel/open_flags.ts";
+import { call, type ContainerStep, shellWord } from "./container_step.ts";
+import { executablePaths } from "./environment.ts";
+import { openInRoot, openTarget } from "./mount_plan.ts";
+import type { SpecProcess } from "./spec.ts";
+
+const F_SETFD = 2; // include/uapi/asm-generic/fcntl.h
+const TIOCSCTTY = 0x540e; // include/uapi/asm-generic/ioctls.h
+const HIGHEST_DESCRIPTOR = 0xffffffff;
+
+/** Descriptors of the parent that become 0, 1 and 2. */
+export interface StdioInputs {
+  readonly descriptors: readonly [number, number, number];
+  /** Those (0, 1, 2) that are to belong to the user: pipes and terminals, so that /dev/stdout can be opened again. */
+  readonly owned: readonly number[];
+}
+
+/** Puts the streams in place; a terminal becomes the controlling one of the session. */
+export function planStdio({ descriptors, owned }: StdioInputs, process: SpecProcess): ContainerStep[] {
+  const items: Item[] = [];
+  descriptors.forEach((from, to) => {
+    const notes = { operation: "make", subject: `standard ${["input", "output", "error"][to]}` };
+    if (from !== to && from < 3) throw new Error(`descriptor ${from} cannot become ${to}: it is a stream itself`);
+    items.push(from === to ? call("fcntl", [to, F_SETFD, 0], notes) : call("dup3", [from, to, 0], notes));
+  });
+  if (process.terminal) {
+    const notes = { operation: "take", subject: "the controlling terminal" };
+    items.push(call("ioctl", [0, TIOCSCTTY, 0], notes));
+  }
+  const { uid } = process.user;
+  if (uid !== 0) {
+    for (const fd of owned) {
+      const notes = { operation: `give to user ${uid}`, subject: `descriptor ${fd}` };
+      // Whoever cannot be given a stream can still use it.
+      items.push(call("fchown", [fd, uid, -1], { tolerate: ["EPERM", "EROFS", "EINVAL"], ...notes }));
+    }
+  }
+  return [{ group: "stdio", command: "exec 0<… 1>… 2>…", items }];
+}
+
+/**
+ * Closes everything but the streams and `kept`. Closed, not marked: until execve has succeeded, links of /proc
+ * in a hostile root file system could lead to what is still open (CVE-2024-21626).
+ */
+export function planClosing(kept: readonly number[]): ContainerStep {
+  const notes = { operation: "close", subject: "all other descriptors" };
+  const items: Item[] = [];
+  let from = 3;
+  for (const fd of kept.toSorted((a, b) => a - b)) {
+    if (fd > from) items.push(call("close_range", [from, fd - 1, 0], notes));
+    from = fd + 1;
+  }
+  items.push(call("close_range", [from, HIGHEST_DESCRIPTOR, 0], notes));
+  return { group: "stdio", command: "exec 3>&- 4>&- …", items };
+}
+
+/** Makes the working directory where it is missing, as docker does, as root and before the root may become read-only. */
+export function planWorkingDirectory(cwd: string): ContainerStep {
+  const { items } = openTarget(cwd, "directory");
+  return { group: "mounts", command: `mkdir -p ${shellWord(cwd)}`, items };
+}
+
+/** Enters the working directory, as the user: who may not enter it cannot start there. */
+export function planEnter(cwd: string): ContainerStep {
+  const notes = { operation: "change the working directory to", subject: cwd };
+  const root: Argument = AT_FDCWD;
+  return {
+    group: "start",
+    command: `cd ${shellWord(cwd)}`,
+    items: [
+      openInRoot(cwd.slice(1), { flags: O_PATH | O_DIRECTORY | O_CLOEXEC, as: "working directory", notes, root }),
+      call("fchdir", [{ result: "working directory" }], notes),
+    ],
+  };
+}
+
+/** Name of the scratch byte that "go" is read to. */
+export const GO_BUFFER = "go";
+
+/** Waits for the parent's go: its end of file means that the parent is dead, and then nothing must start. */
+export function planGo(go: number): ContainerStep {
+  return {
+    group: "start",
+    command: "read go",
+    items: [call("read", [go, { buffer: GO_BUFFER }, 1], { operation: "wait for", subject: "the parent", expect: 1 })],
+  };
+}
+
+/** The name of the result of an attempt to execute a path. */
+export function attemptName(path: string): string {
+  return `execute ${path}`;
+}
+
+/**
+ * Executes the command: each path of PATH in turn while there is nothing there (execvp(3)). `before` goes just ahead
+ * of the first attempt. Why none could be executed is told by the results of all attempts (exec_failure.ts).
+ */
+export function planExec({ args, env }: SpecProcess, before: readonly Item[]): ContainerStep {
+  const argv: Argument = { words: [...args.map((text) => ({ text })), 0] };
+  const envp: Argument = { words: [...env.map((text) => ({ text })), 0] };
+  const command = args[0] as string; // a request's command is never empty
+  const paths = executablePaths(command, env);
+  const items: Item[] = [...before];
+  paths.forEach((path, index) => {
+    const last = index === paths.length - 1;
+    items.push(call("execve", [{ text: path }, argv, envp], {
+      as: attemptName(path),
+      operation: "execute",
+      subject: command,
+      ...(last ? {} : { tolerate: ["ENOENT", "ENOTDIR", "EACCES"] as const }),
+    }));
+  });
+  return { group: "start", command: `exec ${args.map(shellWord).join(" ")}`, items };
+}

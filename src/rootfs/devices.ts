@@ -1,0 +1,55 @@
+/**
+ * The host's device nodes as detached mounts, for a container's /dev.
+ *
+ * Verified by what was taken, not by its path: the mount first, then a look at the numbers of what it holds. A
+ * host whose /dev/null is something else (it happens: a script has replaced it by a file) gets a clear refusal.
+ */
+import { KernelError } from "../../ffi/errno.ts";
+import type { Descriptor } from "../kernel/descriptor.ts";
+import { fileStatus } from "../kernel/files.ts";
+import { MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_PRIVATE } from "../kernel/mount_flags.ts";
+import { changeMount, cloneMount } from "../kernel/mounts.ts";
+import { UserError } from "../user_error.ts";
+
+/** A character device by name below /dev, with its numbers. */
+export type Device = readonly [name: string, major: number, minor: number];
+
+/**
+ * Takes a detached mount of each device, by its path. They are read-only: that does not hinder writing to the
+ * device, but changing the mode and the owner of the host's node. The caller closes them.
+ */
+export function takeDevices(devices: readonly Device[]): Map<string, Descriptor> {
+  using undo = new DisposableStack();
+  const taken = new Map<string, Descriptor>();
+  for (const device of devices) taken.set(`/dev/${device[0]}`, undo.use(takeDevice(device)));
+  undo.move();
+  return taken;
+}
+
+function takeDevice([name, major, minor]: Device): Descriptor {
+  const path = `/dev/${name}`;
+  const mount = openNode(path);
+  try {
+    const status = fileStatus(mount.fd);
+    if (status.type !== "character device" || status.rdevMajor !== major || status.rdevMinor !== minor) {
+      throw new UserError(
+        `The host's ${path} is not the character device ${major}:${minor}, so no container can have it`,
+      );
+    }
+    const set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+    changeMount(mount.fd, { set, propagation: MS_PRIVATE });
+    return mount;
+  } catch (error) {
+    mount.close();
+    throw error;
+  }
+}
+
+function openNode(path: string): Descriptor {
+  try {
+    return cloneMount(path);
+  } catch (error) {
+    if (!(error instanceof KernelError) || error.code !== "ENOENT") throw error;
+    throw new UserError(`The host has no ${path}`, { cause: error });
+  }
+}
