@@ -13,7 +13,7 @@ const LOOPBACK_LINES = [
 ];
 
 /** `--add-host NAME:host-gateway`: the host, by the address it has on the container's network. */
-export const HOST_GATEWAY = "host-gateway";
+const HOST_GATEWAY = "host-gateway";
 
 /** What goes into a container's hosts file. */
 export interface HostsRequest {

@@ -11,7 +11,7 @@ import type { Reactor, Timer } from "../kernel/reactor.ts";
 import { framed } from "./resolver_upstream.ts";
 
 /** Queries of one connection that may wait for their answers; more are read when one is answered. */
-export const QUERIES_AT_ONCE = 8;
+const QUERIES_AT_ONCE = 8;
 /** Milliseconds without progress after which a connection is closed. */
 const IDLE = 10_000;
 /** The largest query taken; those seen have some hundred bytes, and longer ones would only cost memory. */

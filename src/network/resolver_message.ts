@@ -7,7 +7,7 @@
  */
 
 /** Bytes 0-1 id, 2-3 flags, 4-11 how many questions, answers, authorities and additionals there are. */
-export const HEADER_SIZE = 12;
+const HEADER_SIZE = 12;
 /** What a client without EDNS takes by UDP (RFC 1035, 4.2.1), and the least that EDNS may say. */
 const PLAIN_UDP_SIZE = 512;
 
