@@ -10,12 +10,12 @@
  */
 import { errnoNumber, KernelError } from "../../ffi/errno.ts";
 import { addressOf, check, syscall } from "../../ffi/libc.ts";
-import { failureError, NativeProgram } from "../../ffi/native.ts";
+import { failureError, NativeProgram, type ProgramFailure } from "../../ffi/native.ts";
 import type { Call, Item, SyscallProgram } from "../../ffi/program.ts";
 import { Descriptor } from "./descriptor.ts";
 import { fileStatus, openFile } from "./files.ts";
 import { CLONE_NEWNET } from "./namespace_flags.ts";
-import { AT_FDCWD, O_CLOEXEC, O_RDONLY, O_TRUNC, O_WRONLY } from "./open_flags.ts";
+import { AT_FDCWD, O_CLOEXEC, O_RDONLY, O_RDWR } from "./open_flags.ts";
 
 const OWN_NAMESPACE = "/proc/thread-self/ns/net";
 
@@ -53,10 +53,15 @@ export type NamespaceSockets = ReadonlyMap<string, Descriptor>;
 export interface NetworkNamespace extends Disposable {
   readonly descriptor: Descriptor;
   readonly sockets: NamespaceSockets;
+  /** What each parameter was before it was written, by its path; absent where the kernel lacks it. */
+  readonly former: ReadonlyMap<string, string>;
 }
 
 /** Makes a network namespace, writes its parameters and opens sockets in it; this process stays where it is. */
 export function createNetworkNamespace({ sysctls, sockets }: NetworkNamespaceOptions): NetworkNamespace {
+  const former = new Map<string, string>();
+  const buffers: Record<string, number> = {};
+  for (const { path } of sysctls) buffers[path] = FORMER_BYTES;
   const opened = runInside({
     enter: [{
       call: "unshare",
@@ -71,12 +76,22 @@ export function createNetworkNamespace({ sysctls, sockets }: NetworkNamespaceOpt
       ...sockets.flatMap(socketItems),
     ],
     descriptors: ["namespace", ...sockets.map(({ name }) => name)],
+    buffers,
+    done: (native) => {
+      const decoder = new TextDecoder("latin1");
+      for (const { path } of sysctls) {
+        const text = decoder.decode(native.buffer(path));
+        const end = text.indexOf("\n");
+        if (end > 0) former.set(path, text.slice(0, end));
+      }
+    },
   });
   const descriptor = opened.get("namespace") as Descriptor; // it is among the descriptors asked for
   opened.delete("namespace");
   return {
     descriptor,
     sockets: opened,
+    former,
     [Symbol.dispose]() {
       for (const socket of opened.values()) socket.close();
       descriptor.close();
@@ -94,8 +109,13 @@ export function openSocketsIn(namespace: number, sockets: readonly NamespaceSock
 
 /** Writes kernel parameters of the network namespace held by `namespace`. */
 export function writeSysctlsIn(namespace: number, sysctls: readonly NamespaceSysctl[]): void {
-  inNetworkNamespace(namespace, { items: sysctls.flatMap(sysctlItems), descriptors: [] });
+  const buffers: Record<string, number> = {};
+  for (const { path } of sysctls) buffers[path] = FORMER_BYTES;
+  inNetworkNamespace(namespace, { items: sysctls.flatMap(sysctlItems), descriptors: [], buffers });
 }
+
+/** What the text of a parameter that is a number takes at most, as it is read before it is written. */
+const FORMER_BYTES = 16;
 
 /** What {@link inNetworkNamespace} does inside. */
 export interface InsideProgram {
@@ -119,7 +139,13 @@ export function inNetworkNamespace(namespace: number, program: InsideProgram): M
   return runInside({ ...program, enter: [enter] });
 }
 
-function runInside({ enter, items, buffers, descriptors }: InsideProgram & { enter: Item[] }): Map<string, Descriptor> {
+function runInside(
+  { enter, items, buffers, descriptors, done }: InsideProgram & {
+    readonly enter: Item[];
+    /** Called after coming back from a success, while the program's memory is there. */
+    readonly done?: (native: NativeProgram) => void;
+  },
+): Map<string, Descriptor> {
   using home = openFile(OWN_NAMESPACE);
   using native = new NativeProgram({
     items: [
@@ -139,9 +165,20 @@ function runInside({ enter, items, buffers, descriptors }: InsideProgram & { ent
     const fd = native.result(name);
     if (fd > 2) opened.set(name, new Descriptor(fd)); // 0 stands for a call that was not reached
   }
-  if (!failure) return opened;
+  if (!failure) {
+    done?.(native);
+    return opened;
+  }
   for (const descriptor of opened.values()) descriptor.close();
+  closeLeft(native, failure, descriptors);
   throw failureError(failure);
+}
+
+/** What a failing call was at work on (a parameter's file, say) has no one left to close it. */
+function closeLeft(native: NativeProgram, { call }: ProgramFailure, handedOut: readonly string[]): void {
+  const [first] = call.args;
+  if (typeof first !== "object" || !("result" in first) || call.call === "close") return;
+  if (!handedOut.includes(first.result)) syscall("close", native.result(first.result));
 }
 
 function openItem(path: string, name: string): Call {
@@ -156,17 +193,20 @@ function sysctlItems({ path, value, optional = false }: NamespaceSysctl): Item[]
   const bytes = new TextEncoder().encode(value);
   const open: Call = {
     call: "openat",
-    args: [AT_FDCWD, { text: path }, O_WRONLY | O_CLOEXEC | O_TRUNC, 0],
+    args: [AT_FDCWD, { text: path }, O_RDWR | O_CLOEXEC, 0],
     as: name,
     operation: "open",
     subject: path,
     ...(optional ? { onError: `${name} done` } : {}),
   };
+  const file = { result: name };
   const about = { operation: `write "${value}" to`, subject: path };
   return [
     open,
-    { call: "write", args: [{ result: name }, { bytes }, bytes.length], expect: bytes.length, ...about },
-    { call: "close", args: [{ result: name }], ...about },
+    // At offset 0 both times: a write elsewhere changes nothing (sysctl_writes_strict).
+    { call: "pread64", args: [file, { buffer: path }, FORMER_BYTES, 0], operation: "read", subject: path },
+    { call: "pwrite64", args: [file, { bytes }, bytes.length, 0], expect: bytes.length, ...about },
+    { call: "close", args: [file], ...about },
     { label: `${name} done` },
   ];
 }
