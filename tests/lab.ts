@@ -26,6 +26,8 @@ export interface LabOptions {
   readonly resolvConf?: string;
   /** bridge-nf-call-iptables: whether bridged frames pass the IP hooks; 0 unless given. */
   readonly bridgeNetfilter?: 0 | 1;
+  /** "own": cgroups of the lab alone (the default). "machine": the machine's, for tools that need to see the root. */
+  readonly cgroups?: "own" | "machine";
   /** The skdocker to test; dist/skdocker unless given here or in SKDOCKER_BINARY. */
   readonly binary?: string;
 }
@@ -95,6 +97,7 @@ export class Lab implements Disposable {
         ...ENVIRONMENT,
         LAB_MTU: String(options.mtu ?? 1500),
         LAB_BRIDGE_NF: String(options.bridgeNetfilter ?? 0),
+        LAB_CGROUPS: options.cgroups ?? "own",
         LAB_RESOLV_CONF: options.resolvConf ?? "nameserver 220.181.38.152\n",
       },
       stdio: ["ignore", log, log],

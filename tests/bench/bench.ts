@@ -52,9 +52,9 @@ async function otherTools(labs: { plain: Lab; docker: Lab; podman: Lab }, root: 
 /** All that is one command from start to end, in interleaved rounds. */
 async function startRows(rounds: number): Promise<Row[]> {
   using ours = Lab.create();
-  using plain = Lab.create();
-  using docker = Lab.create();
-  using podman = Lab.create();
+  using plain = Lab.create({ cgroups: "machine" });
+  using docker = Lab.create({ cgroups: "machine" });
+  using podman = Lab.create({ cgroups: "machine" });
   makeLectureBridge(plain);
   const root = makeRootfs(plain);
   const tool = (name: string) => join(TOOLS, name);
@@ -130,7 +130,7 @@ async function memoryRows(): Promise<Row[]> {
 
 async function throughputRows(): Promise<Row[]> {
   using ours = Lab.create();
-  using other = Lab.create();
+  using other = Lab.create({ cgroups: "machine" });
   const pairs = [await ourPair(ours)];
   if (isInstalled("dockerd")) {
     await dockerRivals(other, makeRootfs(other));
