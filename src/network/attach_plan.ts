@@ -18,13 +18,12 @@ export interface Attaching {
 }
 
 /**
- * Parameters of a container's own namespace that it would otherwise inherit from the host's or the kernel's defaults.
+ * The first clears forwarding of `default`, too. Parameters of a container's own namespace that it would otherwise inherit from the host's or the kernel's defaults.
  * IPv6 is off for links still to come, so that eth0 gets no address of its own on a network without IPv6; lo, which
  * is there already, keeps ::1.
  */
 export const NAMESPACE_PARAMETERS: readonly (readonly [name: string, value: string])[] = [
   ["net.ipv4.conf.all.forwarding", "0"],
-  ["net.ipv4.conf.default.forwarding", "0"],
   ["net.ipv4.conf.all.route_localnet", "0"],
   ["net.ipv4.conf.default.route_localnet", "0"],
   ["net.ipv4.conf.all.rp_filter", "0"],

@@ -29,7 +29,7 @@ export interface HostsRequest {
 
 /** The text of /etc/hosts. Throws a UserError for `host-gateway` on a network without one. */
 export function planHosts({ hostname, address, gateway, addHosts, hostText }: HostsRequest): string {
-  const lines = hostText === null ? [...LOOPBACK_LINES] : hostText.replace(/\n*$/, "").split("\n");
+  const lines = hostText === null ? [...LOOPBACK_LINES] : withoutEmptyEnd(hostText.split("\n"));
   for (const { name, address: wanted } of addHosts) lines.push(`${addressOf(wanted, gateway)}\t${checked(name)}`);
   if (address !== null) lines.push(`${address}\t${namesOf(checked(hostname)).join(" ")}`);
   return lines.join("\n") + "\n";
@@ -38,6 +38,11 @@ export function planHosts({ hostname, address, gateway, addHosts, hostText }: Ho
 /** The text of /etc/hostname. */
 export function planHostname(hostname: string): string {
   return `${checked(hostname)}\n`;
+}
+
+function withoutEmptyEnd(lines: string[]): string[] {
+  while (lines.at(-1) === "") lines.pop();
+  return lines;
 }
 
 function addressOf(wanted: string, gateway: string | null): string {
@@ -54,6 +59,12 @@ function namesOf(hostname: string): string[] {
 
 /** A word that cannot begin another word or line of the file. */
 function checked(word: string): string {
-  if (word === "" || /[\s#]/.test(word)) throw new UserError(`${JSON.stringify(word)} cannot stand in a hosts file`);
+  if (!isWord(word)) throw new UserError(`${JSON.stringify(word)} cannot stand in a hosts file`);
   return word;
+}
+
+/** Whether a text is one word of a line: not empty, nothing in it that ends a word, a line or begins a comment. */
+export function isWord(text: string): boolean {
+  for (const character of text) if (character <= " " || "#;\u007f".includes(character)) return false;
+  return text !== "";
 }

@@ -5,6 +5,7 @@
  * `domain` or `search` replaces an earlier one, options add up, and only the first three name servers are asked.
  */
 import { UserError } from "../user_error.ts";
+import { isWord } from "./hosts_file.ts";
 import type { NetworkOptions } from "./options.ts";
 
 /** Where a container finds skdocker's name server, as it finds docker's: loopback, yet not what programs bind by habit. */
@@ -51,7 +52,7 @@ export function parseResolvConf(text: string): ResolvConf {
   let search: string[] = [];
   let sortlist: string[] = [];
   for (const line of text.split("\n")) {
-    const [keyword, ...values] = line.replace(/[#;].*/, "").trimEnd().split(/[ \t\r]+/);
+    const [keyword, ...values] = wordsOf(line);
     const first = values[0];
     if (keyword === "nameserver") { if (first) nameservers.push(first); }
     else if (keyword === "domain") search = first ? [first] : search;
@@ -60,6 +61,25 @@ export function parseResolvConf(text: string): ResolvConf {
     else if (keyword === "sortlist") sortlist = values;
   }
   return { nameservers, search, options, sortlist };
+}
+
+/**
+ * The words of a line before its comment; the first is empty where the line begins with a blank. Every start comes
+ * through here, and the first regular expression of a process costs more than this loop.
+ */
+function wordsOf(line: string): string[] {
+  const words: string[] = [];
+  let word = "";
+  for (const character of line) {
+    if (character === "#" || character === ";") break;
+    if (character !== " " && character !== "\t" && character !== "\r") word += character;
+    else if (word !== "" || words.length === 0) {
+      words.push(word);
+      word = "";
+    }
+  }
+  if (word !== "") words.push(word);
+  return words;
 }
 
 /**
@@ -90,8 +110,16 @@ function needsForwarder(
 /** Whether a name server's address is the machine itself as seen by itself: 127.0.0.0/8, ::1, or "this host". */
 export function isLoopback(address: string): boolean {
   if (!address.includes(":")) return address.startsWith("127.") || address === "0.0.0.0" || address === "0";
-  const bare = address.toLowerCase().replace(/%.*/, "").replace(/^::ffff:/, "");
-  return !bare.includes(":") ? isLoopback(bare) : /^[0:]*:0*[01]?$/.test(bare);
+  let digits = "";
+  for (const character of address.toLowerCase()) {
+    if (character === "%") break;
+    digits += character;
+  }
+  const dotted = digits.startsWith("::ffff:") ? digits.slice(7) : "";
+  if (dotted.includes(".")) return isLoopback(dotted);
+  // Nothing but zeros and colons, with at most a 1 at the very end; "1::" is no loopback.
+  for (let i = 0; i < digits.length - 1; i++) if (digits[i] !== "0" && digits[i] !== ":") return false;
+  return "01:".includes(digits.at(-1) ?? "");
 }
 
 function replaceParts(
@@ -125,9 +153,7 @@ function formatResolvConf(conf: ResolvConf, forwarder: ForwarderPlan | null): st
 /** One line of the file. A blank inside a word would make two words of it, a newline a line of its own. */
 function line(keyword: string, words: readonly string[]): string {
   for (const word of words) {
-    if (word === "" || /[\s#;]/.test(word)) {
-      throw new UserError(`${JSON.stringify(word)} cannot stand in a ${keyword} line of resolv.conf`);
-    }
+    if (!isWord(word)) throw new UserError(`${JSON.stringify(word)} cannot stand in a ${keyword} line of resolv.conf`);
   }
   return `${keyword} ${words.join(" ")}`;
 }

@@ -113,6 +113,10 @@ export class Paths {
   networkState(network: string): string {
     return `${this.runRoot}/networks/${network}/state.json`;
   }
+  /** Containers whose network namespace others have joined: symbolic links `id → id of the joiner`. */
+  joined(id: string): string {
+    return `${this.runRoot}/joined/${id}`;
+  }
   /** Addresses in use: symbolic links `IP → id of the owner`. */
   leases(network: string): string {
     return `${this.runRoot}/networks/${network}/leases`;

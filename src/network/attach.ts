@@ -1,0 +1,277 @@
+/**
+ * HOW A CONTAINER GETS ITS ADDRESS. Read {@link attachContainer} first; its numbered steps are the whole story.
+ *
+ * The namespace is made, held by a descriptor and configured through sockets that were opened inside it, before there
+ * is a process in it: no race between parent and child, and a failure up to there costs nothing.
+ */
+import { isKernelError } from "../../ffi/errno.ts";
+import type { Descriptor } from "../kernel/descriptor.ts";
+import { formatIpv4, type Ipv4, parseIpv4, parseIpv4Network } from "../kernel/ipv4.ts";
+import { createNetworkNamespace, type NetworkNamespace } from "../kernel/namespaces.ts";
+import { NETLINK_ROUTE, NetlinkSocket } from "../kernel/netlink/socket.ts";
+import { deleteLink, getLink } from "../kernel/netlink/link.ts";
+import { sysctlPath } from "../host/sysctl.ts";
+import type { StepListener } from "../steps.ts";
+import { announce } from "../steps.ts";
+import type { AttachmentRecord, HeldRecord } from "../store/containers.ts";
+import { readLink } from "../store/links.ts";
+import { readFormerAddress, rememberAddress } from "../store/networks.ts";
+import type { Paths } from "../store/paths.ts";
+import {
+  type Attaching,
+  NAMESPACE_PARAMETERS,
+  planAddress,
+  planDetach,
+  planNamespace,
+  planPair,
+} from "./attach_plan.ts";
+import { BRIDGE_LINK, BRIDGE_NETWORK, ensureBridge, macOf, type ReadyBridge } from "./bridge.ts";
+import { hardenedParameters, type LinkParameters } from "./bridge_plan.ts";
+import { NetworkExecutor } from "./execute.ts";
+import { type LeasePool, releaseLease, takeLease } from "./lease.ts";
+import { describeStep, type NetworkStep } from "./network_step.ts";
+import { settlePair } from "./settle.ts";
+import { readParameters } from "./observe.ts";
+import type { NetworkOptions } from "./options.ts";
+
+/** What is to be attached, and who hears of the steps. */
+export interface AttachRequest {
+  readonly paths: Paths;
+  readonly record: HeldRecord;
+  readonly options: NetworkOptions;
+  readonly listener: StepListener<NetworkStep>;
+}
+
+/** A container's place in a network. */
+export interface Attachment {
+  /** The namespace the child is to join; null for the host's. */
+  readonly namespace: Descriptor | null;
+  readonly record: AttachmentRecord | null;
+  /** Things the user should hear, one sentence each. */
+  readonly notices: readonly string[];
+  /** Waits until the link carries packets both ways, and announces the address. */
+  settle(): void;
+  /** Gives everything back, in reverse order; goes on through errors and throws them together. */
+  release(): void;
+}
+
+/** Attaches a container to the network it asked for. Throws after undoing what it had done. */
+export async function attachContainer(request: AttachRequest): Promise<Attachment> {
+  const { mode } = request.options;
+  switch (mode.kind) {
+    case "bridge":
+    case "ptp":
+      return await attachPair(request);
+    case "none":
+      return attachNothing(request, mode.loopback);
+    case "host":
+      return { namespace: null, record: null, notices: [], settle: nothing, release: nothing };
+    case "container":
+    case "ns": {
+      const { joinNamespace } = await import("./join.ts");
+      return joinNamespace(request);
+    }
+  }
+}
+
+function nothing(): void {
+  // Nothing was taken, so there is nothing to do.
+}
+
+/** Bridge and ptp: a pair of links, an address, a way out. */
+async function attachPair({ paths, record, options, listener }: AttachRequest): Promise<Attachment> {
+  const undo = new DisposableStack();
+  const executor = undo.use(new NetworkExecutor(listener));
+  try {
+    // 1. The network is healthy, and stays: nobody takes it away until the record says that we are on it.
+    const bridge = await ensureBridge(executor, paths);
+    executor.keep(); // the network stays, whatever becomes of this container
+    using _lock = bridge.lock;
+    // 2. An address nobody else has; the record says so before any link exists.
+    const attaching = await lease({ paths, record, options, bridge });
+    undo.defer(() => releaseAddress(paths, record));
+    // 3. A namespace of its own, and sockets opened inside.
+    const inside = makeNamespace(executor, { listener, loopback: "up" });
+    undo.defer(() => inside.close());
+    // 4. The pair, one end in the bridge, the other in the namespace; the address; the way out.
+    undo.defer(() => executor.undo());
+    executor.run(planPair(attaching, readParameters(FRESH_PARAMETERS)));
+    executor.run(planAddress(attaching));
+    executor.keep(); // from here on the links end with the namespace
+    undo.defer(() => executor.run(planDetach(attaching)));
+    undo.defer(() => removeIfJoined(executor, { paths, record }));
+    remember(paths, record);
+    const notices = bridge.state.notices;
+    const settle = () => settlePair(executor, { ...attaching, packet: inside.packet.fd });
+    const owned = undo.move();
+    return {
+      namespace: inside.namespace,
+      record: attaching.attachment,
+      notices,
+      settle,
+      release: () => owned.dispose(),
+    };
+  } catch (error) {
+    undo.dispose();
+    throw error;
+  }
+}
+
+/** The parameters that a new link of this host takes over. */
+const FRESH_PARAMETERS: readonly string[] = hardenedParameters("default").map(([name]) => name);
+
+/** A namespace with lo alone. */
+function attachNothing({ listener }: AttachRequest, loopback: "up" | "down"): Attachment {
+  using executor = new NetworkExecutor(listener);
+  const inside = makeNamespace(executor, { listener, loopback });
+  return { namespace: inside.namespace, record: null, notices: [], settle: nothing, release: () => inside.close() };
+}
+
+/** A namespace with the sockets through which it is configured. */
+interface Inside {
+  readonly namespace: Descriptor;
+  readonly route: NetlinkSocket;
+  readonly packet: Descriptor;
+  close(): void;
+}
+
+// include/uapi/linux: socket.h, netlink.h, if_packet.h
+const AF_NETLINK = 16;
+const AF_PACKET = 17;
+const SOCK_DGRAM = 2;
+const SOCK_RAW = 3;
+
+function makeNamespace(
+  executor: NetworkExecutor,
+  { listener, loopback }: { listener: StepListener<NetworkStep>; loopback: "up" | "down" },
+): Inside {
+  const made = createNetworkNamespace({
+    sysctls: NAMESPACE_PARAMETERS.map(([name, value]) => ({
+      path: sysctlPath(name),
+      value,
+      optional: name.startsWith("net.ipv6"),
+    })),
+    sockets: [
+      { name: "route", family: AF_NETLINK, type: SOCK_RAW, protocol: NETLINK_ROUTE },
+      { name: "packet", family: AF_PACKET, type: SOCK_DGRAM, protocol: 0 },
+    ],
+  });
+  try {
+    // Both were asked for, and a failure would have thrown.
+    const route = NetlinkSocket.adopt((made.sockets.get("route") as Descriptor).release(), NETLINK_ROUTE);
+    const packet = made.sockets.get("packet") as Descriptor;
+    const { descriptor: namespace } = made;
+    const close = () => {
+      route[Symbol.dispose]();
+      packet.close();
+      namespace.close();
+    };
+    const inside = { namespace, route, packet, close };
+    executor.enter({ namespace: namespace.fd, route });
+    const steps = planNamespace(inherited(made), { loopback });
+    // What the native call has done already is announced now: only it could tell what the values were before.
+    for (const step of steps) if (step.do !== "set link") announce(listener, step, describeStep(step));
+    executor.run(steps.filter((step) => step.do === "set link"));
+    return inside;
+  } catch (error) {
+    made[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function inherited(made: NetworkNamespace): LinkParameters {
+  const values: Record<string, string | null> = {};
+  for (const [name] of NAMESPACE_PARAMETERS) values[name] = made.former.get(sysctlPath(name)) ?? null;
+  return values;
+}
+
+/** The pool that a mode takes its addresses from. */
+async function poolOf(paths: Paths, { mode }: NetworkOptions, { state }: ReadyBridge): Promise<LeasePool> {
+  if (mode.kind === "bridge") {
+    const { address: gateway } = parseIpv4Network(state.gateway);
+    return { network: BRIDGE_NETWORK, subnet: parseIpv4Network(state.subnet), gateway };
+  }
+  const { ptpPool } = await import("./ptp.ts");
+  return ptpPool(paths);
+}
+
+/** Takes an address and records everything that is decided with it. */
+async function lease(
+  { paths, record, options, bridge }: Omit<AttachRequest, "listener"> & { bridge: ReadyBridge },
+): Promise<Attaching> {
+  const pool = await poolOf(paths, options, bridge);
+  const { id, name } = record.record;
+  const former = readFormerAddress(paths, pool.network, name);
+  const address = takeLease(paths, pool, {
+    owner: id,
+    wanted: options.ip === null ? null : parseIpv4(options.ip),
+    former: former === undefined ? null : parseIpv4(former.ip),
+  });
+  const keepsMac = former?.ip === formatIpv4(address);
+  const attachment = describe({
+    options,
+    pool,
+    id,
+    address,
+    mtu: bridge.state.mtu,
+    formerMac: keepsMac ? former.mac : null,
+  });
+  record.update({ attachment });
+  return { attachment, alias: name, bridge: options.mode.kind === "bridge" ? BRIDGE_LINK : null };
+}
+
+function describe(
+  { options, pool, id, address, mtu, formerMac }: {
+    options: NetworkOptions;
+    pool: LeasePool;
+    id: string;
+    address: Ipv4;
+    mtu: number;
+    formerMac: string | null;
+  },
+): AttachmentRecord {
+  const { mode } = options;
+  const onBridge = mode.kind === "bridge";
+  return {
+    network: pool.network,
+    ip: formatIpv4(address),
+    prefix: onBridge ? pool.subnet.prefix : 32,
+    gateway: formatIpv4(pool.gateway),
+    mac: options.mac ?? formerMac ?? macOf(address, 0x53),
+    hostLink: `veth${id.slice(0, 8)}`,
+    hostMac: macOf(address, 0x54),
+    mtu,
+    defaultRoute: mode.kind === "ptp" ? mode.gateway : true,
+    masquerade: mode.kind === "ptp" ? mode.masquerade : true,
+  };
+}
+
+function releaseAddress(paths: Paths, record: HeldRecord): void {
+  const { id, attachment } = record.record;
+  if (!attachment) return;
+  releaseLease(paths, { network: attachment.network, owner: id, address: parseIpv4(attachment.ip) });
+  record.update({ attachment: null });
+}
+
+/** The next container of that name is to find its address and MAC again. */
+function remember(paths: Paths, { record: { name, attachment } }: HeldRecord): void {
+  if (attachment && !isMadeUp(name)) {
+    rememberAddress(paths, attachment.network, { name, ip: attachment.ip, mac: attachment.mac });
+  }
+}
+
+/** Names that nobody chose are ids, cut short. */
+function isMadeUp(name: string): boolean {
+  return /^[0-9a-f]{12}$/.test(name);
+}
+
+/** Another container may hold our namespace, and with it the pair; the address is not ours any more, so it goes. */
+function removeIfJoined(executor: NetworkExecutor, { paths, record }: { paths: Paths; record: HeldRecord }): void {
+  const { id, attachment } = record.record;
+  if (!attachment || readLink(paths.joined(id)) === undefined) return;
+  try {
+    executor.host.transact([deleteLink(getLink(executor.host, attachment.hostLink).index)]);
+  } catch (error) {
+    if (!isKernelError(error, "ENODEV")) throw error; // the namespace has ended, and the pair with it
+  }
+}

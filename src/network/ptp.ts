@@ -1,0 +1,47 @@
+/** The range of the routed pairs: chosen once, like the bridge's, and kept. */
+import {
+  firstAddress,
+  formatIpv4,
+  formatIpv4Network,
+  ipv4FromNumber,
+  parseIpv4,
+  parseIpv4Network,
+} from "../kernel/ipv4.ts";
+import { NETLINK_ROUTE, NetlinkSocket } from "../kernel/netlink/socket.ts";
+import { takeLock } from "../store/lock.ts";
+import { type NetworkIntent, readNetwork, writeNetwork } from "../store/networks.ts";
+import type { Paths } from "../store/paths.ts";
+import { UserError } from "../user_error.ts";
+import type { LeasePool } from "./lease.ts";
+import { hostRoutes, routedNetworks } from "./observe.ts";
+import { freeRange, ptpCandidates } from "./range.ts";
+
+/** The name under which ptp pairs lease their addresses. */
+export const PTP_NETWORK = "ptp";
+
+/** The pool of the pairs; its gateway is the host's address on each of them. */
+export function ptpPool(paths: Paths): LeasePool {
+  const intent = readNetwork(paths, PTP_NETWORK) ?? chooseRange(paths);
+  return { network: PTP_NETWORK, subnet: parseIpv4Network(intent.subnet), gateway: parseIpv4(intent.gateway) };
+}
+
+function chooseRange(paths: Paths): NetworkIntent {
+  using _lock = takeLock(paths.stateLock, "exclusive");
+  const chosen = readNetwork(paths, PTP_NETWORK); // another start may have been first
+  if (chosen) return chosen;
+  using host = NetlinkSocket.open(NETLINK_ROUTE);
+  const range = freeRange(ptpCandidates(), routedNetworks(hostRoutes(host), new Set()));
+  if (!range) {
+    throw new UserError("No range of addresses is left for ptp: the host has routes into all that skdocker uses");
+  }
+  const intent: NetworkIntent = {
+    name: PTP_NETWORK,
+    driver: "ptp",
+    subnet: formatIpv4Network(range),
+    gateway: formatIpv4(ipv4FromNumber(firstAddress(range) + 1)),
+    link: null,
+    mac: null,
+  };
+  writeNetwork(paths, intent);
+  return intent;
+}
