@@ -91,12 +91,19 @@ function wordsOf(line: string): string[] {
  */
 export function planResolvConf({ hostText, options }: ResolvConfRequest): ResolvConfPlan {
   if (options.dns === "none") return { text: null, forwarder: null };
+  const changed = options.dns.length + options.dnsSearch.length + options.dnsOptions.length > 0;
+  if (hostText !== null && !changed && isPlain(hostText)) return { text: hostText, forwarder: null };
   const host = parseResolvConf(hostText ?? "");
   const asked = host.nameservers.length > 0 ? host.nameservers.slice(0, MAXNS) : [LIBC_DEFAULT];
   const forwarder = needsForwarder(options, asked) ? { upstreams: asked } : null;
-  const changed = options.dns.length + options.dnsSearch.length + options.dnsOptions.length > 0;
   if (!changed && !forwarder) return { text: hostText ?? "", forwarder };
   return { text: formatResolvConf(replaceParts(host, { options, forwarder }), forwarder), forwarder };
+}
+
+/** Whether a file names servers, none of them by IPv6 or on a loopback: seen without reading it line by line. */
+function isPlain(text: string): boolean {
+  const named = text.startsWith("nameserver ") || text.includes("\nnameserver ");
+  return named && !text.includes(":") && !text.includes("127.") && !text.includes("0.0.0.0");
 }
 
 function needsForwarder(
@@ -109,7 +116,7 @@ function needsForwarder(
 
 /** Whether a name server's address is the machine itself as seen by itself: 127.0.0.0/8, ::1, or "this host". */
 export function isLoopback(address: string): boolean {
-  if (!address.includes(":")) return address.startsWith("127.") || address === "0.0.0.0" || address === "0";
+  if (!address.includes(":")) return address.startsWith("127.") || address === "0.0.0.0";
   let digits = "";
   for (const character of address.toLowerCase()) {
     if (character === "%") break;
