@@ -82,6 +82,7 @@ function nothing(): void {
 async function attachPair({ paths, record, options, listener }: AttachRequest): Promise<Attachment> {
   const undo = new DisposableStack();
   const executor = undo.use(new NetworkExecutor(listener));
+  undo.defer(() => executor.undo());
   try {
     // 1. The network is healthy, and stays: nobody takes it away until the record says that we are on it.
     const bridge = await ensureBridge(executor, paths);

@@ -34,7 +34,7 @@ export interface ContainerSide {
 /** Sockets of the host's namespace, opened when first used and kept, and the way to do steps on them. */
 export class NetworkExecutor implements Disposable {
   readonly #listener: StepListener<NetworkStep>;
-  readonly #undone = new DisposableStack();
+  #undone = new DisposableStack();
   readonly #indexes = new Map<string, number>();
   #host: NetlinkSocket | undefined;
   #nft: NetlinkSocket | undefined;
@@ -83,12 +83,19 @@ export class NetworkExecutor implements Disposable {
 
   /** Takes back what was done on the host, last first; goes on through errors and throws them together. */
   undo(): void {
-    this.#undone.dispose();
+    const undone = this.#undone;
+    this.#undone = new DisposableStack();
+    undone.dispose();
+  }
+
+  /** Adds something to take back with the steps: a file that was written on their behalf. */
+  undoWith(action: () => void): void {
+    this.#undone.defer(action);
   }
 
   /** What was done stays. */
   keep(): void {
-    this.#undone.move();
+    this.#undone = new DisposableStack();
   }
 
   [Symbol.dispose](): void {
@@ -117,7 +124,7 @@ export class NetworkExecutor implements Disposable {
     switch (step.do) {
       case "add bridge": {
         this.#add("host", newBridge({ name: step.link, address: step.address, mtu: step.mtu }));
-        return this.#undoWith(() => removeIfThere(host, deleteLink(step.link)));
+        return this.undoWith(() => removeIfThere(host, deleteLink(step.link)));
       }
       case "add veth": {
         const master = step.master === null ? {} : { master: this.#index("host", step.master) };
@@ -130,7 +137,7 @@ export class NetworkExecutor implements Disposable {
           namespace,
         };
         this.#add("host", newVeth({ name: step.link, address: step.address, mtu: step.mtu, ...master, peer }));
-        return this.#undoWith(() => removeIfThere(host, deleteLink(step.link)));
+        return this.undoWith(() => removeIfThere(host, deleteLink(step.link)));
       }
       case "set link": {
         const { master, hairpin, ...settings } = step.settings;
@@ -169,14 +176,10 @@ export class NetworkExecutor implements Disposable {
     const before = readSysctl(name);
     writeSysctl(name, value);
     if (before !== null && before !== value) {
-      this.#undoWith(() => {
+      this.undoWith(() => {
         if (readSysctl(name) !== null) writeSysctl(name, before); // the link may be gone by now, and its parameters
       });
     }
-  }
-
-  #undoWith(action: () => void): void {
-    this.#undone.defer(action);
   }
 
   #inside(): ContainerSide {
@@ -221,7 +224,7 @@ export class NetworkExecutor implements Disposable {
     this.#batch = [];
     sendBatch(this.nft, batch);
     const back = undo(batch);
-    if (back.length > 0) this.#undoWith(() => sendBatch(this.nft, back));
+    if (back.length > 0) this.undoWith(() => sendBatch(this.nft, back));
   }
 }
 

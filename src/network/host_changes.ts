@@ -21,12 +21,17 @@ export function readHostChanges(paths: Paths): HostChanges {
 /** Adds to what has been changed; the first value remembered of a parameter is the host's own. */
 export function recordHostChanges(paths: Paths, changes: Partial<HostChanges>): void {
   const before = readHostChanges(paths);
-  makeDirectories(paths.runRoot, { mode: 0o711 });
-  const after: HostChanges = {
+  writeHostChanges(paths, {
     sysctls: { ...changes.sysctls, ...before.sysctls },
     dockerUser: before.dockerUser || (changes.dockerUser ?? false),
-  };
-  replaceFile(paths.hostChanges, JSON.stringify(after) + "\n");
+  });
+}
+
+/** Replaces what is recorded; nothing changed is no file. */
+export function writeHostChanges(paths: Paths, changes: HostChanges): void {
+  if (Object.keys(changes.sysctls).length === 0 && !changes.dockerUser) return forgetHostChanges(paths);
+  makeDirectories(paths.runRoot, { mode: 0o711 });
+  replaceFile(paths.hostChanges, JSON.stringify(changes) + "\n");
 }
 
 /** Forgets all of it: the host is as it was. */

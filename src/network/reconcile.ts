@@ -32,7 +32,7 @@ import {
 import type { NetworkExecutor } from "./execute.ts";
 import { DOCKER_USER_COMMENT, dockerUserRules, ptpElements, USER_FIREWALL } from "./firewall_plan.ts";
 import { foreignForwardDrops, legacyForwardDrop } from "./foreign_firewall_plan.ts";
-import { readHostChanges, recordHostChanges } from "./host_changes.ts";
+import { readHostChanges, recordHostChanges, writeHostChanges } from "./host_changes.ts";
 import type { NetworkStep } from "./network_step.ts";
 import {
   addressesOf,
@@ -51,6 +51,8 @@ export function reconcile(executor: NetworkExecutor, paths: Paths): void {
   const steps = planBridge(network, observed);
   const routed = routedLinks(observed).filter(({ forwarding }) => !forwarding);
   if (routed.length > 0) {
+    const before = readHostChanges(paths);
+    executor.undoWith(() => writeHostChanges(paths, before));
     recordHostChanges(paths, {
       sysctls: Object.fromEntries(routed.map(({ link }) => [`net.ipv4.conf.${link}.forwarding`, "0"])),
     });
@@ -65,11 +67,11 @@ export function planReconcile(
   executor: NetworkExecutor,
   paths: Paths,
 ): { steps: NetworkStep[]; intent: NetworkIntent } {
-  const { network, intent, observed } = observe(executor, paths, { dry: true });
+  const { network, intent, observed } = observe(executor, paths);
   return { steps: planBridge(network, observed), intent };
 }
 
-function observe(executor: NetworkExecutor, paths: Paths, { dry = false } = {}) {
+function observe(executor: NetworkExecutor, paths: Paths) {
   const { host, nft } = executor;
   const link = findLink(host, BRIDGE_LINK);
   if (link && link.kind !== "bridge") {
@@ -83,7 +85,6 @@ function observe(executor: NetworkExecutor, paths: Paths, { dry = false } = {}) 
   }
   const routes = hostRoutes(host);
   const intent = readBridgeIntent(paths) ?? chooseRange(routedNetworks(routes, ours));
-  if (!dry) writeIntentOnce(paths, intent);
   const { uplinks, mtu } = observeUplinks(host, { routes, ours });
   const network = bridgeNetwork(intent, mtu);
   const routed = readSysctl("net.ipv4.ip_forward") === "1" ? [] : linksTurnedOn(paths);
@@ -211,5 +212,6 @@ function recordLook(
     uplinks: observed.uplinks.map(({ index, mtu }) => ({ index, mtu })),
     notices,
   };
+  writeIntentOnce(paths, intent);
   writeBridgeState(paths, state);
 }
