@@ -3,7 +3,8 @@
  * printed in the lab; a step that does not do what its sentence says ends the demo with an error.
  */
 import { writeSync } from "node:fs";
-import { type Ended, Lab, type LabProcess } from "./lab.ts";
+import { ContainerShell } from "./lab/shell.ts";
+import { type Ended, Lab } from "./lab.ts";
 
 const bold = process.env["NO_COLOR"] === undefined && Bun.spawnSync(["test", "-t", "1"], { stdout: "inherit" }).success;
 
@@ -36,42 +37,34 @@ function onHost(lab: Lab, command: string): Ended {
   return done;
 }
 
-/** A container with a shell inside, to type into. */
+/** A container with a shell inside, to type into, all of it shown. */
 class Container {
   readonly #name: string;
-  readonly #run: LabProcess;
-  #seen = 0;
+  readonly #shell: ContainerShell;
 
   constructor(lab: Lab, name: string) {
     this.#name = name;
-    const command = ["run", "--rm", "-i", "--name", name, "-h", name, "busybox", "/bin/sh"];
-    this.#run = lab.spawn([lab.binary, ...command], { stdin: "pipe" });
-    show("host#", `skdocker ${command.join(" ")}`, "");
+    show("host#", `skdocker run --rm -i --name ${name} -h ${name} busybox /bin/sh`, "");
+    this.#shell = new ContainerShell(lab, "--name", name, "-h", name);
   }
 
   /** Types one command; returns and shows what it printed. */
   async type(command: string): Promise<string> {
-    this.#run.write(`{ ${command}; } 2>&1; echo "=== $?"\n`);
-    const end = await this.#run.waitFor(new RegExp(`^([^]{${this.#seen}})([^]*?)=== (\\d+)\n`), { timeout: 20_000 });
-    this.#seen = end[0].length;
-    const [, , output = "", code] = end;
+    const { code, output } = await this.#shell.type(command);
     show(`${this.#name}#`, command, output);
-    mustHold(code === "0", `in container ${this.#name}, "${command}" succeeds (it exited with ${code})`);
+    mustHold(code === 0, `in container ${this.#name}, "${command}" succeeds (it exited with ${code})`);
     return output;
   }
 
-  async exit(): Promise<void> {
-    this.#run.closeStdin();
-    const { code, stderr } = await this.#run.ended();
-    show(`${this.#name}#`, "exit", stderr);
-    mustHold(code === 0, `${this.#name} ends with 0 (${code})`);
+  async address(): Promise<string> {
+    await this.type("ip address show eth0");
+    return await this.#shell.address();
   }
 
-  async address(): Promise<string> {
-    const output = await this.type("ip address show eth0");
-    const address = /inet (\d+\.\d+\.\d+\.\d+)\//.exec(output)?.[1];
-    mustHold(address !== undefined, `${this.#name} has an address`);
-    return address ?? "";
+  async exit(): Promise<void> {
+    const code = await this.#shell.exit();
+    show(`${this.#name}#`, "exit", this.#shell.run.stderr);
+    mustHold(code === 0, `${this.#name} ends with 0 (${code})`);
   }
 }
 
