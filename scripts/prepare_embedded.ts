@@ -54,12 +54,17 @@ const OUT = "dist/generated";
 
 /** "bin/ash", "usr/bin/env", …; busybox itself is the file they link to, not one of the links. */
 function appletPaths(busybox: string): string[] {
-  const listing = Bun.spawnSync([busybox, "--list-full"]);
-  // A busybox of another machine cannot be asked: the one installed here has the same applets (same source package).
-  const text = listing.exitCode === 0 ? listing : Bun.spawnSync(["/bin/busybox", "--list-full"]);
-  const paths = text.stdout.toString().split("\n").filter((path) => path !== "" && path !== "bin/busybox");
+  // One for another machine cannot be asked: the one installed here is of the same source and has the same applets.
+  const asked = elfMachine(busybox) === elfMachine("/bin/busybox") ? busybox : "/bin/busybox";
+  const listing = Bun.spawnSync([asked, "--list-full"]).stdout.toString();
+  const paths = listing.split("\n").filter((path) => path !== "" && path !== "bin/busybox");
   if (paths.length < 100) throw new Error(`${busybox} --list-full names ${paths.length} applets only`);
   return paths.sort();
+}
+
+/** e_machine of an ELF file (elf.h): 62 is x86-64, 183 is arm64. */
+function elfMachine(path: string): number {
+  return readFileSync(path).readUInt16LE(18);
 }
 
 function writeBusybox(busybox: string): void {
