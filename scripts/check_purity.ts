@@ -12,9 +12,9 @@ import { conclude, listedByGit, readSourceFiles, type SourceFiles, unread } from
 /** Modules from outside that compute and do nothing else. */
 const PURE_MODULES = new Set(["node:path", "node:util", "node:assert", "ipaddr.js", "dns-packet"]);
 
-/** Globals that read or change the world, by how they are used. */
+/** Globals that read or change the world, by how they are used (`process` may also be a spec's own process). */
 const IMPURE_GLOBAL =
-  /(?<![\w$.])(process\.(?!arch\b)|Bun\.|fetch\(|setTimeout\(|setInterval\(|performance\.|Date\.now\(|new Date\(\)|Math\.random\(|crypto\.)/;
+  /(?<![\w$.])(process\.(env|e?uid|pid|ppid|cwd|argv|std|kill|exit|on|hrtime|get|umask|uptime|execPath|nextTick)|Bun\.|fetch\(|setTimeout\(|setInterval\(|performance\.|Date\.now\(|new Date\(\)|Math\.random\(|crypto\.)/;
 
 export function mustBePure(path: string): boolean {
   if (path.endsWith("_test.ts") || path.endsWith(".d.ts")) return false;
