@@ -16,6 +16,7 @@ import { Connection } from "./resolver_connection.ts";
 import { Exchange, Servers } from "./resolver_exchange.ts";
 import type { Reactor, Timer } from "../kernel/reactor.ts";
 import { errorAnswer, fitAnswer, judgeQuery, RCODE, udpSizeOf } from "./resolver_message.ts";
+import type { ResolverSockets } from "./resolver_sockets.ts";
 import { askByTcp, askByUdp, MESSAGE_SIZE, type Transport } from "./resolver_upstream.ts";
 
 /** Queries on their way at once; more are answered with SERVFAIL. */
@@ -28,19 +29,34 @@ const BURST = 32;
 const PAUSE = 100;
 
 /** What a {@link Resolver} is made from. */
-export interface ResolverOptions {
+export interface ResolverOptions extends ResolverSockets {
   readonly reactor: Reactor;
-  /** A bound and a listening socket of the container's namespace, non-blocking. The resolver closes them. */
-  readonly udp: Descriptor;
-  readonly tcp: Descriptor;
   /** Socket addresses of the host's servers, in order of preference: see `serverAddresses`. */
   readonly servers: readonly Uint8Array[];
   /** Milliseconds until the next server is asked; for tests. */
   readonly patience?: number;
 }
 
+/** A name server that begins to serve when it is given a reactor; what was asked before waits in its sockets. */
+export interface ResolverService extends Disposable {
+  attach(reactor: Reactor): void;
+}
+
+/** The name server of a container whose supervisor has no reactor yet. Disposing closes the sockets in any case. */
+export function resolverService(options: Omit<ResolverOptions, "reactor">): ResolverService {
+  let resolver: Resolver | undefined;
+  return {
+    attach: (reactor) => void (resolver = new Resolver({ ...options, reactor })),
+    [Symbol.dispose]() {
+      if (resolver) return resolver[Symbol.dispose]();
+      options.udp.close();
+      options.tcp.close();
+    },
+  };
+}
+
 /**
- * Serves until it is disposed. It must be disposed when the container has ended: a socket keeps its namespace,
+ * Serves until it is disposed, and owns its sockets. It must be disposed when the container has ended: a socket keeps its namespace,
  * and with it the container's links, alive.
  */
 export class Resolver implements Disposable {

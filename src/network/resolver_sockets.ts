@@ -2,43 +2,60 @@
  * The name server's sockets, in the container's namespace: 127.0.0.11, on ports that the kernel chooses.
  *
  * Not on port 53: the container may bind 0.0.0.0:53 itself, and would get EADDRINUSE. Rules in its namespace lead
- * 127.0.0.11:53 to these ports.
+ * 127.0.0.11:53 to these ports. All of it ends with the namespace, so nothing has to be taken back.
  */
 import { encodeEndpoint, localPort, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM } from "../kernel/datagram.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
 import { openSocketsIn } from "../kernel/namespaces.ts";
+import { NETLINK_NETFILTER, NetlinkSocket } from "../kernel/netlink/socket.ts";
+import { sendBatch } from "../kernel/nftables/batch.ts";
+import { announce, type StepListener } from "../steps.ts";
+import { resolverTable } from "./firewall_plan.ts";
+import { describeStep, type NetworkStep } from "./network_step.ts";
 
+// include/linux/socket.h, include/uapi/linux/netlink.h
 const AF_INET = 2;
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
 /** Connections the kernel completes before they are accepted. */
 const BACKLOG = 16;
 
-/** The sockets, and the ports that 127.0.0.11:53 has to be led to. */
-export interface ResolverSockets extends Disposable {
+/** A bound and a listening socket, non-blocking, to which 127.0.0.11:53 leads. */
+export interface ResolverSockets {
   readonly udp: Descriptor;
   readonly tcp: Descriptor;
-  readonly udpPort: number;
-  readonly tcpPort: number;
 }
 
-/** Opens them in the namespace held by `namespace`, whose lo must be up: 127/8 is nobody's address before. */
-export function openResolverSockets(namespace: number): ResolverSockets {
+/**
+ * Opens the sockets in the namespace held by the descriptor `namespace`, and loads the rules that lead to them.
+ * Its lo must be up: before, 127/8 is nobody's address (EADDRNOTAVAIL).
+ */
+export function openResolverSockets(namespace: number, listener: StepListener<NetworkStep>): ResolverSockets {
   const bind = encodeEndpoint({ address: Uint8Array.of(127, 0, 0, 11), port: 0 });
   const about = { family: AF_INET, protocol: 0, bind };
   const sockets = openSocketsIn(namespace, [
-    { name: "udp name server", type: SOCK_DGRAM | SOCK_NONBLOCK, ...about },
-    { name: "tcp name server", type: SOCK_STREAM | SOCK_NONBLOCK, listen: BACKLOG, ...about },
+    { name: "udp", type: SOCK_DGRAM | SOCK_NONBLOCK, ...about },
+    { name: "tcp", type: SOCK_STREAM | SOCK_NONBLOCK, listen: BACKLOG, ...about },
+    { name: "rules", family: AF_NETLINK, type: SOCK_RAW, protocol: NETLINK_NETFILTER },
   ]);
-  // Both were asked for, and a failure would have thrown.
-  const udp = sockets.get("udp name server") as Descriptor;
-  const tcp = sockets.get("tcp name server") as Descriptor;
-  return {
-    udp,
-    tcp,
-    udpPort: localPort(udp.fd),
-    tcpPort: localPort(tcp.fd),
-    [Symbol.dispose]() {
-      udp.close();
-      tcp.close();
-    },
-  };
+  // All were asked for, and a failure would have thrown.
+  const [udp, tcp, rules] = ["udp", "tcp", "rules"].map((name) => sockets.get(name)) as [
+    Descriptor,
+    Descriptor,
+    Descriptor,
+  ];
+  try {
+    using netlink = NetlinkSocket.adopt(rules.release(), NETLINK_NETFILTER);
+    const operations = resolverTable({ udpPort: localPort(udp.fd), tcpPort: localPort(tcp.fd) });
+    for (const operation of operations) {
+      const step = { do: "change firewall", purpose: "resolver", side: "container", operation } as const;
+      announce(listener, step, describeStep(step));
+    }
+    sendBatch(netlink, operations);
+    return { udp, tcp };
+  } catch (error) {
+    udp.close();
+    tcp.close();
+    throw error;
+  }
 }
