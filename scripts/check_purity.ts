@@ -12,13 +12,22 @@ import { conclude, listedByGit, readSourceFiles, type SourceFiles, unread } from
 /** Modules from outside that compute and do nothing else. */
 const PURE_MODULES = new Set(["node:path", "node:util", "node:assert", "ipaddr.js", "dns-packet"]);
 
-/** Globals that read or change the world, by how they are used (`process` may also be a spec's own process). */
+/** Globals that read or change the world, by how they are used. */
 const IMPURE_GLOBAL =
-  /(?<![\w$.])(process\.(env|e?uid|pid|ppid|cwd|argv|std|kill|exit|on|hrtime|get|umask|uptime|execPath|nextTick)|Bun\.|fetch\(|setTimeout\(|setInterval\(|performance\.|Date\.now\(|new Date\(\)|Math\.random\(|crypto\.)/;
+  /(?<![\w$.])(process\.(?!arch\b)|Bun\.|fetch\(|setTimeout\(|setInterval\(|performance\.|Date\.now\(|new Date\(\)|Math\.random\(|crypto\.)/g;
+
+/** A file that gives the name to something of its own (an OCI spec has a `process`) does not mean the global. */
+const OWN_PROCESS = /\bconst (\{[^}]*\b)?process\b|[(,]\s*process\s*[:,)]/;
 
 export function mustBePure(path: string): boolean {
   if (path.endsWith("_test.ts") || path.endsWith(".d.ts")) return false;
   return /(^|\/)(\w+_)?plan\.ts$|_step\.ts$/.test(path) || path.startsWith("src/explain/");
+}
+
+function impureGlobals(source: string): string[] {
+  const code = source.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/[^\n]*|"[^"\n]*"|`[^`]*`/g, "");
+  const used = [...code.matchAll(IMPURE_GLOBAL)].map(([, name = ""]) => name);
+  return OWN_PROCESS.test(code) ? used.filter((name) => name !== "process.") : used;
 }
 
 /** The way from `path` to something impure, such as ["a_plan.ts", "b.ts", "node:fs"]; undefined when there is none. */
@@ -27,8 +36,8 @@ function wayToImpure(files: SourceFiles, path: string, seen: Set<string>): strin
   seen.add(path);
   const source = files.get(path);
   if (source === undefined) return [`${path} (not read)`];
-  const used = IMPURE_GLOBAL.exec(source.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/[^\n]*|"[^"\n]*"|`[^`]*`/g, ""));
-  if (used !== null) return [path, used[1] ?? ""];
+  const [used] = impureGlobals(source);
+  if (used !== undefined) return [path, used];
   for (const named of namedModules(source)) {
     if (isTypeOnly(named) || PURE_MODULES.has(named.specifier)) continue;
     if (!named.specifier.startsWith(".")) return [path, named.specifier];
