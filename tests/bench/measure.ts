@@ -11,7 +11,7 @@ export function say(text: string): void {
 }
 
 /** The wall time of one run; a run that fails ends the bench. */
-export function timeOnce(rival: Rival): number {
+function timeOnce(rival: Rival): number {
   const [nanoseconds = "", status] = rival.lab.output([join(TOOLS, "spawn_timer"), ...rival.argv]).split(" ");
   if (status !== "0") throw new Error(`${rival.name} exited with ${status}: ${rival.argv.join(" ")}`);
   return Number(nanoseconds) / 1e6;
@@ -39,7 +39,7 @@ export async function race(
 }
 
 /** Processes, links, leases, mounts, elements, files: all as before the round. */
-export async function nothingLeft(lab: Lab, before: Snapshot): Promise<void> {
+async function nothingLeft(lab: Lab, before: Snapshot): Promise<void> {
   await lab.unchanged(before, { timeout: 5000 });
 }
 
@@ -48,7 +48,7 @@ function vethCount(lab: Lab): number {
 }
 
 /** `count` containers that wait for the end of one pipe, from one shell; `end()` ends them all. */
-export async function crowd(lab: Lab, count: number): Promise<{ end: () => Promise<void> }> {
+async function crowd(lab: Lab, count: number): Promise<{ end: () => Promise<void> }> {
   const before = lab.snapshot();
   const loop =
     `i=0; while [ $i -lt ${count} ]; do ${lab.binary} run --rm -i busybox cat <&3 >/dev/null & i=$((i + 1)); done; wait`;

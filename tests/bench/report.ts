@@ -23,7 +23,7 @@ function digits(value: number): string {
 }
 
 /** "12.3 ms (11.0–14.1)": the median and the 10th to 90th percentile. */
-export function shown(samples: Samples, unit: string): string {
+function shown(samples: Samples, unit: string): string {
   const { median, p10, p90 } = spreadOf(samples);
   return `${digits(median)} ${unit} (${digits(p10)}–${digits(p90)})`;
 }

@@ -10,7 +10,7 @@ export interface Spread {
 }
 
 /** The value below which `part` (0 to 1) of the samples lie, between two samples by interpolation. */
-export function quantile(samples: Samples, part: number): number {
+function quantile(samples: Samples, part: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
   const place = (sorted.length - 1) * part;
   const below = sorted[Math.floor(place)] ?? NaN;
