@@ -25,11 +25,12 @@ interface Place {
   readonly name: string;
   readonly type: FieldType;
   readonly offset: number;
+  readonly size: number;
 }
 
 /** Where encoded bytes go to or come from. */
 export interface Location {
-  readonly view: DataView;
+  readonly bytes: Uint8Array;
   readonly offset: number;
 }
 
@@ -50,7 +51,7 @@ export class Struct<Fields extends FieldTable> {
       const size = typeof type === "string" ? SIZES[type] : type.bytes;
       const alignment = typeof type === "string" ? size : 1;
       offset = (offset + alignment - 1) & -alignment;
-      places.push({ name: field, type, offset });
+      places.push({ name: field, type, offset, size });
       offset += size;
       if (alignment > largest) largest = alignment;
     }
@@ -63,26 +64,24 @@ export class Struct<Fields extends FieldTable> {
    * Writes all fields at a place; those without a value, and the padding, become zero.
    * Throws a RangeError for a number that does not fit its field.
    */
-  write(values: Partial<StructValues<Fields>>, { view, offset }: Location): void {
-    for (let i = 0; i < this.size; i++) view.setUint8(offset + i, 0);
+  write(values: Partial<StructValues<Fields>>, { bytes, offset }: Location): void {
+    bytes.fill(0, offset, offset + this.size);
     for (const place of this.#places) {
       const value = values[place.name];
-      if (value === undefined) continue;
-      if (!put(place.type, value, { view, offset: offset + place.offset })) {
+      if (value === undefined || value === 0) continue;
+      if (!put(place, value, { bytes, offset: offset + place.offset })) {
         throw new RangeError(`${this.name}.${place.name} cannot be ${value}`);
       }
     }
   }
 
-  /** The fields at a place. Throws a RangeError where the view ends before the structure does. */
-  read({ view, offset }: Location): StructValues<Fields> {
-    if (offset + this.size > view.byteLength) {
-      throw new RangeError(`${this.name} needs ${this.size} bytes: there are ${view.byteLength - offset}`);
+  /** The fields at a place. Throws a RangeError where the bytes end before the structure does. */
+  read({ bytes, offset }: Location): StructValues<Fields> {
+    if (offset + this.size > bytes.length) {
+      throw new RangeError(`${this.name} needs ${this.size} bytes: there are ${bytes.length - offset}`);
     }
     const values: Record<string, number | bigint | Uint8Array> = {};
-    for (const place of this.#places) {
-      values[place.name] = take(place.type, { view, offset: offset + place.offset });
-    }
+    for (const place of this.#places) values[place.name] = take(place, { bytes, offset: offset + place.offset });
     // Every place was made from a field of the table, so all keys are there with their types.
     return values as StructValues<Fields>;
   }
@@ -90,13 +89,13 @@ export class Struct<Fields extends FieldTable> {
   /** The structure as bytes of its own. */
   encode(values: Partial<StructValues<Fields>>): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(this.size);
-    this.write(values, { view: new DataView(bytes.buffer), offset: 0 });
+    this.write(values, { bytes, offset: 0 });
     return bytes;
   }
 
   /** The fields of the structure that `bytes` begin with. */
   decode(bytes: Uint8Array): StructValues<Fields> {
-    return this.read({ view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 });
+    return this.read({ bytes, offset: 0 });
   }
 }
 
@@ -105,53 +104,41 @@ export function struct<const Fields extends FieldTable>(name: string, fields: Fi
   return new Struct(name, fields);
 }
 
-/** Whether `value` fits the type; if so, it has been written. */
-function put(type: FieldType, value: number | bigint | Uint8Array, { view, offset }: Location): boolean {
+/** Whether `value` fits the field; if so, it has been written. */
+function put({ type, size }: Place, value: number | bigint | Uint8Array, { bytes, offset }: Location): boolean {
   if (typeof type !== "string") {
-    if (!(value instanceof Uint8Array) || value.length > type.bytes) return false;
-    for (let i = 0; i < value.length; i++) view.setUint8(offset + i, value[i] as number);
+    if (!(value instanceof Uint8Array) || value.length > size) return false;
+    bytes.set(value, offset);
     return true;
   }
-  if (typeof value === "bigint") {
-    if (type === "u64" && BigInt.asUintN(64, value) === value) view.setBigUint64(offset, value, true);
-    else if (type === "s64" && BigInt.asIntN(64, value) === value) view.setBigInt64(offset, value, true);
-    else return false;
-    return true;
+  if (typeof value === "bigint") return putLong(type, value, { bytes, offset });
+  if (typeof value !== "number") return false;
+  if (type === "s32" ? value !== (value | 0) : size > 4 || value !== value >>> 0 || value >= 2 ** (8 * size)) {
+    return false;
   }
-  if (typeof value !== "number" || !Number.isInteger(value)) return false;
-  if (type === "s32") {
-    if (value !== (value | 0)) return false;
-    view.setInt32(offset, value, true);
-    return true;
-  }
-  if (value < 0 || value >= 2 ** (8 * SIZES[type])) return false;
-  if (type === "u8") view.setUint8(offset, value);
-  else if (type === "u16" || type === "be16") view.setUint16(offset, value, type === "u16");
-  else if (type === "u32" || type === "be32") view.setUint32(offset, value, type === "u32");
-  else return false;
+  const swap = type === "be16" || type === "be32" ? size - 1 : 0;
+  // Byte by byte: a DataView costs more at a program's start than it saves.
+  for (let i = 0; i < size; i++) bytes[offset + (i ^ swap)] = value >>> (8 * i);
   return true;
 }
 
-function take(type: FieldType, { view, offset }: Location): number | bigint | Uint8Array {
-  if (typeof type !== "string") {
-    return new Uint8Array(view.buffer, view.byteOffset + offset, type.bytes).slice();
+function putLong(type: FieldType, value: bigint, { bytes, offset }: Location): boolean {
+  if (type === "u64" ? BigInt.asUintN(64, value) !== value : type !== "s64" || BigInt.asIntN(64, value) !== value) {
+    return false;
   }
-  switch (type) {
-    case "u8":
-      return view.getUint8(offset);
-    case "u16":
-      return view.getUint16(offset, true);
-    case "be16":
-      return view.getUint16(offset);
-    case "u32":
-      return view.getUint32(offset, true);
-    case "be32":
-      return view.getUint32(offset);
-    case "s32":
-      return view.getInt32(offset, true);
-    case "u64":
-      return view.getBigUint64(offset, true);
-    case "s64":
-      return view.getBigInt64(offset, true);
+  new DataView(bytes.buffer, bytes.byteOffset).setBigInt64(offset, value, true);
+  return true;
+}
+
+function take({ type, size }: Place, { bytes, offset }: Location): number | bigint | Uint8Array {
+  if (typeof type !== "string") return bytes.slice(offset, offset + size);
+  if (size === 8) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    return type === "u64" ? view.getBigUint64(offset, true) : view.getBigInt64(offset, true);
   }
+  const swap = type === "be16" || type === "be32" ? size - 1 : 0;
+  let value = 0;
+  // A byte that is not there is not read: read() has compared the sizes.
+  for (let i = size - 1; i >= 0; i--) value = value * 256 + (bytes[offset + (i ^ swap)] as number);
+  return type === "s32" ? value | 0 : value;
 }

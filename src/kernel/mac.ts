@@ -20,27 +20,18 @@ export function formatMac(bytes: Uint8Array): Mac {
     const octet = bytes[i] as number;
     text += (i === 0 ? "" : ":") + (octet < 16 ? "0" : "") + octet.toString(16);
   }
-  return text as Mac; // the one place that gives the brand: the text was just made in that spelling
+  return text as Mac; // it was just made in that spelling
 }
 
 /** The six bytes of an address. Throws a RangeError for text that is none. */
 export function macBytes(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(OCTETS);
-  let valid = text.length === 3 * OCTETS - 1;
-  for (let i = 0; valid && i < OCTETS; i++) {
-    const high = hexDigit(text.charCodeAt(3 * i));
-    const low = hexDigit(text.charCodeAt(3 * i + 1));
-    valid = high >= 0 && low >= 0 && (i === OCTETS - 1 || text[3 * i + 2] === ":");
-    bytes[i] = high * 16 + low;
+  for (let i = 0; i < OCTETS; i++) bytes[i] = parseInt(text.slice(3 * i, 3 * i + 2), 16);
+  // parseInt takes what it can; text that is not exactly an address differs from what was taken.
+  if (formatMac(bytes) !== text.toLowerCase()) {
+    throw new RangeError(`${JSON.stringify(text)} is not an Ethernet address`);
   }
-  if (!valid) throw new RangeError(`${JSON.stringify(text)} is not an Ethernet address`);
   return bytes;
-}
-
-function hexDigit(code: number): number {
-  if (code >= 48 && code <= 57) return code - 48;
-  const letter = code | 32;
-  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
 }
 
 /** Whether frames to this address go to one station: the group bit (IEEE 802, 8.2.2) is clear. */

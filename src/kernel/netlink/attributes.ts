@@ -7,8 +7,10 @@
  * both machines we run on.
  */
 
+import type { Location } from "../../../ffi/struct.ts";
+
 // include/uapi/linux/netlink.h
-export const NLA_F_NESTED = 1 << 15;
+const NLA_F_NESTED = 1 << 15;
 const NLA_TYPE_MASK = 0x3fff;
 const NLA_HDRLEN = 4;
 const NLA_MAX_PAYLOAD = 0xffff - NLA_HDRLEN;
@@ -20,12 +22,9 @@ export function align(length: number): number {
 
 const INITIAL_SIZE = 4096;
 
-const encoder = new TextEncoder();
-
 /** Writes attributes (and what lies between them) one after another into a buffer that grows. */
 export class AttributeWriter {
   #bytes = new Uint8Array(INITIAL_SIZE);
-  #view = new DataView(this.#bytes.buffer);
   #end = 0;
   readonly #nestedFlag: number;
 
@@ -50,15 +49,14 @@ export class AttributeWriter {
   }
 
   /** Makes room for `size` bytes, zeroed, padded to four, and says where they are; for headers. */
-  reserve(size: number): { readonly view: DataView; readonly offset: number } {
+  reserve(size: number): Location {
     const offset = this.#take(align(size));
-    this.#bytes.fill(0, offset, this.#end);
-    return { view: this.#view, offset };
+    return { bytes: this.#bytes, offset };
   }
 
   /** Overwrites four bytes: a length that is known only at the end. */
   patchU32(offset: number, value: number): void {
-    this.#view.setUint32(offset, value, true);
+    this.#put(offset, value);
   }
 
   /** An attribute without payload, whose presence says it all. */
@@ -67,51 +65,38 @@ export class AttributeWriter {
   }
 
   u8(type: number, value: number): void {
-    this.#checkRange(type, { value, size: 1 });
-    const at = this.#header(type, 1);
-    this.#view.setUint32(at, value, true); // the padding with it
+    this.#number(type, value, 1);
   }
 
   u16(type: number, value: number): void {
-    this.#checkRange(type, { value, size: 2 });
-    const at = this.#header(type, 2);
-    this.#view.setUint32(at, value, true); // the padding with it
+    this.#number(type, value, 2);
   }
 
   u32(type: number, value: number): void {
-    this.#checkRange(type, { value, size: 4 });
-    const at = this.#header(type, 4);
-    this.#view.setUint32(at, value, true);
+    this.#number(type, value, 4);
   }
 
   s32(type: number, value: number): void {
     if (value !== (value | 0)) throw new RangeError(`attribute ${type} cannot be ${value}: it is an s32`);
-    const at = this.#header(type, 4);
-    this.#view.setInt32(at, value, true);
+    this.#number(type, value >>> 0, 4);
   }
 
   u64(type: number, value: bigint): void {
-    if (BigInt.asUintN(64, value) !== value) throw new RangeError(`attribute ${type} cannot be ${value}: it is a u64`);
-    const at = this.#header(type, 8);
-    this.#view.setBigUint64(at, value, true);
+    this.#long(type, value, true);
   }
 
   be16(type: number, value: number): void {
-    this.#checkRange(type, { value, size: 2 });
-    const at = this.#header(type, 2);
-    this.#view.setUint32(at, value << 16); // the padding with it
+    this.#number(type, value, 2);
+    this.#put(this.#end - 4, (value >>> 8) | ((value & 0xff) << 8));
   }
 
   be32(type: number, value: number): void {
-    this.#checkRange(type, { value, size: 4 });
-    const at = this.#header(type, 4);
-    this.#view.setUint32(at, value);
+    this.#number(type, value, 4);
+    this.#put(this.#end - 4, (value >>> 24) | ((value >>> 8) & 0xff00) | ((value & 0xff00) << 8) | (value << 24));
   }
 
   be64(type: number, value: bigint): void {
-    if (BigInt.asUintN(64, value) !== value) throw new RangeError(`attribute ${type} cannot be ${value}: it is a u64`);
-    const at = this.#header(type, 8);
-    this.#view.setBigUint64(at, value);
+    this.#long(type, value, false);
   }
 
   /** Text with the NUL that the kernel's NLA_NUL_STRING wants at its end. */
@@ -123,19 +108,17 @@ export class AttributeWriter {
       if (code === 0) throw new RangeError(`attribute ${type}: ${JSON.stringify(text)} contains a NUL character`);
       if (code > 127) {
         this.#end = start;
-        this.bytesOf(type, encoder.encode(text + "\0"));
+        this.bytesOf(type, new TextEncoder().encode(text + "\0"));
         return;
       }
       this.#bytes[at + i] = code;
     }
-    this.#bytes.fill(0, at + text.length, this.#end);
   }
 
   /** Raw bytes, as they are. */
   bytesOf(type: number, value: Uint8Array): void {
     const at = this.#header(type, value.length);
     this.#bytes.set(value, at);
-    this.#bytes.fill(0, at + value.length, this.#end);
   }
 
   /** An attribute whose payload is what `write` writes: attributes, or a header and attributes. */
@@ -155,19 +138,41 @@ export class AttributeWriter {
   closeNested(start: number): void {
     const length = this.#end - start;
     if (length > 0xffff) throw new RangeError(`a nested attribute is too long: ${length} bytes`);
-    this.#view.setUint16(start, length, true);
+    this.#bytes[start] = length;
+    this.#bytes[start + 1] = length >>> 8;
   }
 
-  #checkRange(type: number, { value, size }: { value: number; size: number }): void {
-    if (Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size)) return;
-    throw new RangeError(`attribute ${type} cannot be ${value}: it is a u${8 * size}`);
+  #number(type: number, value: number, size: number): void {
+    if (value !== value >>> 0 || value >= 2 ** (8 * size)) {
+      throw new RangeError(`attribute ${type} cannot be ${value}: it is a u${8 * size}`);
+    }
+    this.#put(this.#header(type, size), value);
   }
 
+  /** Four bytes, the padding of a shorter number among them, in host order. */
+  #put(at: number, value: number): void {
+    const bytes = this.#bytes;
+    bytes[at] = value;
+    bytes[at + 1] = value >>> 8;
+    bytes[at + 2] = value >>> 16;
+    bytes[at + 3] = value >>> 24;
+  }
+
+  #long(type: number, value: bigint, little: boolean): void {
+    if (BigInt.asUintN(64, value) !== value) throw new RangeError(`attribute ${type} cannot be ${value}: it is a u64`);
+    const at = this.#header(type, 8);
+    new DataView(this.#bytes.buffer).setBigUint64(at, value, little);
+  }
+
+  /** An attribute's header, with room behind it, zeroed; says where the payload goes. */
   #header(type: number, length: number): number {
     if (length > NLA_MAX_PAYLOAD) throw new RangeError(`attribute ${type} is too long: ${length} bytes`);
     const offset = this.#take(NLA_HDRLEN + align(length));
-    this.#view.setUint16(offset, NLA_HDRLEN + length, true);
-    this.#view.setUint16(offset + 2, type, true);
+    const bytes = this.#bytes;
+    bytes[offset] = NLA_HDRLEN + length;
+    bytes[offset + 1] = (NLA_HDRLEN + length) >>> 8;
+    bytes[offset + 2] = type;
+    bytes[offset + 3] = type >>> 8;
     return offset + NLA_HDRLEN;
   }
 
@@ -175,6 +180,7 @@ export class AttributeWriter {
     const offset = this.#end;
     this.#end += size;
     if (this.#end > this.#bytes.length) this.#grow();
+    this.#bytes.fill(0, offset, this.#end);
     return offset;
   }
 
@@ -182,11 +188,8 @@ export class AttributeWriter {
     const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#end));
     grown.set(this.#bytes);
     this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
   }
 }
-
-const decoder = new TextDecoder();
 
 /**
  * Reads attributes one after another. After {@link next} has said `true`, `type` and the typed methods speak
@@ -195,7 +198,6 @@ const decoder = new TextDecoder();
  */
 export class AttributeReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #end: number;
   #next: number;
   #at = 0;
@@ -206,7 +208,6 @@ export class AttributeReader {
 
   constructor(bytes: Uint8Array, { offset = 0, end = bytes.length }: { offset?: number; end?: number } = {}) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#next = offset;
     this.#end = end;
   }
@@ -216,12 +217,14 @@ export class AttributeReader {
     const left = this.#end - this.#next;
     if (left <= 0) return false;
     if (left < NLA_HDRLEN) throw new RangeError(`truncated: ${left} bytes are left, too few for an attribute`);
-    const length = this.#view.getUint16(this.#next, true);
-    this.type = this.#view.getUint16(this.#next + 2, true) & NLA_TYPE_MASK;
+    this.#at = this.#next;
+    const length = this.#little(2);
+    this.#at += 2;
+    this.type = this.#little(2) & NLA_TYPE_MASK;
     if (length < NLA_HDRLEN || length > left) {
       throw new RangeError(`attribute ${this.type} is truncated: it says ${length} bytes, ${left} are left`);
     }
-    this.#at = this.#next + NLA_HDRLEN;
+    this.#at += 2;
     this.length = length - NLA_HDRLEN;
     this.#next += align(length);
     return true;
@@ -229,42 +232,42 @@ export class AttributeReader {
 
   u8(name: string): number {
     this.#expect(1, { name, type: "u8" });
-    return this.#view.getUint8(this.#at);
+    return this.#little(1);
   }
 
   u16(name: string): number {
     this.#expect(2, { name, type: "u16" });
-    return this.#view.getUint16(this.#at, true);
+    return this.#little(2);
   }
 
   u32(name: string): number {
     this.#expect(4, { name, type: "u32" });
-    return this.#view.getUint32(this.#at, true);
+    return this.#little(4);
   }
 
   s32(name: string): number {
     this.#expect(4, { name, type: "s32" });
-    return this.#view.getInt32(this.#at, true);
+    return this.#little(4) | 0;
   }
 
   u64(name: string): bigint {
     this.#expect(8, { name, type: "u64" });
-    return this.#view.getBigUint64(this.#at, true);
+    return this.#long(true);
   }
 
   be16(name: string): number {
     this.#expect(2, { name, type: "be16" });
-    return this.#view.getUint16(this.#at);
+    return this.#big(2);
   }
 
   be32(name: string): number {
     this.#expect(4, { name, type: "be32" });
-    return this.#view.getUint32(this.#at);
+    return this.#big(4);
   }
 
   be64(name: string): bigint {
     this.#expect(8, { name, type: "be64" });
-    return this.#view.getBigUint64(this.#at);
+    return this.#long(false);
   }
 
   /** Text up to its NUL; some attributes come without one. Bytes that are no UTF-8 become U+FFFD. */
@@ -276,7 +279,7 @@ export class AttributeReader {
       if (code > 127) {
         const raw = this.bytes();
         const end = raw.indexOf(0);
-        return decoder.decode(end < 0 ? raw : raw.subarray(0, end));
+        return new TextDecoder().decode(end < 0 ? raw : raw.subarray(0, end));
       }
       text += String.fromCharCode(code);
     }
@@ -306,14 +309,32 @@ export class AttributeReader {
   }
 
   /** Where the payload starts, for a structure in front of nested attributes. */
-  get location(): { readonly view: DataView; readonly offset: number } {
-    return { view: this.#view, offset: this.#at };
+  get location(): Location {
+    return { bytes: this.#bytes, offset: this.#at };
   }
 
   /** Throws the error of an attribute whose length is wrong for its type. */
   mismatch(name: string, what: string): never {
     const article = /^[u8]?8|^[aeiou](?![0-9])/.test(what) ? "an" : "a";
     throw new RangeError(`attribute ${this.type} (${name}) is not ${article} ${what}: length ${this.length}`);
+  }
+
+  // next() and #expect() have made sure that the bytes these three read are there.
+
+  #little(size: number): number {
+    let value = 0;
+    for (let i = size - 1; i >= 0; i--) value = value * 256 + (this.#bytes[this.#at + i] as number);
+    return value;
+  }
+
+  #big(size: number): number {
+    let value = 0;
+    for (let i = 0; i < size; i++) value = value * 256 + (this.#bytes[this.#at + i] as number);
+    return value;
+  }
+
+  #long(little: boolean): bigint {
+    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset).getBigUint64(this.#at, little);
   }
 
   #expect(length: number, { name, type }: { name: string; type: string }): void {

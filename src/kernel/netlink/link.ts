@@ -115,15 +115,16 @@ export type LinkRef = string | number;
 
 /** Refuses what the kernel would (dev_valid_name): throws a RangeError that says why. */
 export function checkLinkName(name: string): string {
-  const bytes = Buffer.byteLength(name);
-  if (bytes === 0 || bytes >= IFNAMSIZ) {
-    throw new RangeError(`${JSON.stringify(name)} is not an interface name: ${bytes} bytes, not 1 to 15`);
-  }
+  let bytes = 0;
   for (let i = 0; i < name.length; i++) {
     const code = name.charCodeAt(i);
+    bytes += code < 0x80 ? 1 : code < 0x800 || (code & 0xf800) === 0xd800 ? 2 : 3; // UTF-8; a surrogate is half of 4
     if (code <= 32 || code === 47 || code === 58 || code === 160) {
       throw new RangeError(`${JSON.stringify(name)} is not an interface name: it contains ${JSON.stringify(name[i])}`);
     }
+  }
+  if (bytes === 0 || bytes >= IFNAMSIZ) {
+    throw new RangeError(`${JSON.stringify(name)} is not an interface name: ${bytes} bytes, not 1 to 15`);
   }
   if (name === "." || name === "..") throw new RangeError(`"${name}" is not an interface name`);
   return name;

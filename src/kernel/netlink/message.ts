@@ -153,14 +153,13 @@ export interface RawMessage {
 
 /** The messages of a datagram, as windows on its bytes. Throws a RangeError where one is truncated. */
 export function splitMessages(datagram: Uint8Array): RawMessage[] {
-  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
   const messages: RawMessage[] = [];
   for (let offset = 0; offset < datagram.length;) {
-    const { length, ...header } = NLMSGHDR.read({ view, offset });
+    const { length, type, flags, sequence, port } = NLMSGHDR.read({ bytes: datagram, offset });
     if (length < NLMSG_HDRLEN || offset + length > datagram.length) {
       throw new RangeError(`netlink message is truncated: it says ${length} bytes, ${datagram.length - offset} came`);
     }
-    messages.push({ ...header, body: datagram.subarray(offset + NLMSG_HDRLEN, offset + length) });
+    messages.push({ type, flags, sequence, port, body: datagram.subarray(offset + NLMSG_HDRLEN, offset + length) });
     offset += align(length);
   }
   return messages;
@@ -184,6 +183,8 @@ const NLMSGERR = {
   NLMSGERR_ATTR_MISS_TYPE: [5, "u32"],
 } as const satisfies AttributeTable;
 
+const INT = struct("int", { value: "s32" });
+
 /** What an NLMSG_ERROR or NLMSG_DONE says: errno 0 is an acknowledgement. */
 export interface Acknowledgement {
   /** Positive. */
@@ -199,15 +200,14 @@ export interface Acknowledgement {
 /** Reads NLMSG_ERROR (struct nlmsgerr) and NLMSG_DONE (an int), with the extended acknowledgement behind it. */
 export function readAcknowledgement({ type, flags, body }: RawMessage): Acknowledgement {
   if (body.length < 4) return { errno: 0, text: undefined, offset: undefined, missing: undefined };
-  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
-  const errno = 0 - view.getInt32(0, true);
+  const errno = 0 - INT.decode(body).value;
   let values: AttributeValues<typeof NLMSGERR> = {};
   if ((flags & NLM_F_ACK_TLVS) !== 0) {
     let start = 4;
     if (type === NLMSG_ERROR) {
       // The refused request follows: its header alone, or (without NETLINK_CAP_ACK) all of it.
       start += NLMSG_HDRLEN;
-      if ((flags & NLM_F_CAPPED) === 0) start += align(NLMSGHDR.read({ view, offset: 4 }).length) - NLMSG_HDRLEN;
+      if ((flags & NLM_F_CAPPED) === 0) start += align(NLMSGHDR.read({ bytes: body, offset: 4 }).length) - NLMSG_HDRLEN;
     }
     values = readAttributes(new AttributeReader(body, { offset: start }), NLMSGERR);
   }

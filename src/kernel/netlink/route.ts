@@ -42,10 +42,12 @@ const RTM_F_CLONED = 0x200;
 const PROTOCOLS = { unspec: 0, redirect: 1, kernel: 2, boot: 3, static: 4, ra: 9, dhcp: 16 } as const;
 
 /** RTN_*: what becomes of a packet. */
-const TYPES = ["unspec", "unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable"] as const;
-const MORE_TYPES = ["prohibit", "throw", "nat"] as const;
+// deno-fmt-ignore
+const TYPES = [
+  "unspec", "unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit", "throw",
+] as const;
 
-export type RouteType = (typeof TYPES)[number] | (typeof MORE_TYPES)[number];
+export type RouteType = (typeof TYPES)[number];
 
 const RTMSG = struct("rtmsg", {
   family: "u8",
@@ -169,7 +171,7 @@ function routeParts(route: NewRoute) {
       table: table > 255 ? RT_TABLE_UNSPEC : table,
       protocol: PROTOCOLS[route.protocol ?? "boot"],
       scope: scopeNumber(scope),
-      type: typeNumber(route.type ?? "unicast"),
+      type: TYPES.indexOf(route.type ?? "unicast"),
       flags: route.onlink ? RTNH_F_ONLINK : 0,
     },
     attributes: {
@@ -189,10 +191,6 @@ function routeText({ destination, gateway, link }: NewRoute): string {
   const to = destination === undefined || destination.prefix === 0 ? "default" : formatIpNetwork(destination);
   const via = gateway === undefined ? "" : ` via ${formatIp(gateway)}`;
   return `${to}${via}${gateway === undefined && link !== undefined ? ` dev ${link}` : ""}`;
-}
-
-function typeNumber(type: RouteType): number {
-  return [...TYPES, ...MORE_TYPES].indexOf(type);
 }
 
 /** Which routes to list. The kernel does not tell of its own cached ones. */
@@ -250,7 +248,7 @@ export function decodeRoute({ header, attributes }: MessageOf<typeof ROUTE>): Ro
     family,
     destination: { address: attributes.RTA_DST ?? zero, prefix: header.prefix },
     table: attributes.RTA_TABLE ?? header.table,
-    type: [...TYPES, ...MORE_TYPES][header.type] ?? "unspec",
+    type: TYPES[header.type] ?? "unspec",
     scope: scopeName(header.scope),
     protocol: header.protocol,
     priority: attributes.RTA_PRIORITY ?? 0,

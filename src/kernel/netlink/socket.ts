@@ -304,9 +304,8 @@ export class NetlinkSocket implements Disposable {
 
   /** One datagram from the kernel, copied out of the buffer. */
   #receive(flags: number): Received {
-    const source = new DataView(this.#source.buffer);
     for (let i = 0; i < MAX_DATAGRAMS; i++) {
-      source.setUint32(SOCKADDR_NL.size, SOCKADDR_NL.size, true);
+      this.#source[SOCKADDR_NL.size] = SOCKADDR_NL.size; // a socklen_t, of which the other bytes are zero
       const address = addressOf(this.#source);
       const room = this.#buffer.length;
       const into = addressOf(this.#buffer);
