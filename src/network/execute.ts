@@ -62,6 +62,11 @@ export class NetworkExecutor implements Disposable {
     this.#indexes.set(`container ${CONTAINER_LINK}`, CONTAINER_LINK_INDEX);
   }
 
+  /** Remembers the index of a link in the container. */
+  knowInside(link: string, index: number): void {
+    this.#indexes.set(`container ${link}`, index);
+  }
+
   /** Remembers a host link's index, so that it need not be asked for. */
   knowIndex(link: string, index: number): void {
     this.#indexes.set(`host ${link}`, index);

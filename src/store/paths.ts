@@ -113,6 +113,9 @@ export class Paths {
   networkState(network: string): string {
     return `${this.runRoot}/networks/${network}/state.json`;
   }
+  get joinedDirectory(): string {
+    return `${this.runRoot}/joined`;
+  }
   /** Containers whose network namespace others have joined: symbolic links `id → id of the joiner`. */
   joined(id: string): string {
     return `${this.runRoot}/joined/${id}`;

@@ -1,0 +1,100 @@
+/** `net reset --purge`: the host as if skdocker had never been there. Goes on through errors and reports them all. */
+import { rmSync } from "node:fs";
+import { isKernelError } from "../../ffi/errno.ts";
+import { readSysctl } from "../host/sysctl.ts";
+import { removeDirectory } from "../kernel/files.ts";
+import { dumpRules, getTable } from "../kernel/nftables/dump.ts";
+import type { NftOperation } from "../kernel/nftables/operation.ts";
+import type { Paths } from "../store/paths.ts";
+import { BRIDGE_LINK } from "./bridge.ts";
+import type { NetworkExecutor } from "./execute.ts";
+import { DOCKER_USER_COMMENT, FIREWALL, USER_FIREWALL } from "./firewall_plan.ts";
+import { readHostChanges } from "./host_changes.ts";
+import type { NetworkStep } from "./network_step.ts";
+import { findLink } from "./observe.ts";
+
+/** Removes links, tables and files, and puts every parameter of the host back to what it was. */
+export function purgeHost(executor: NetworkExecutor, paths: Paths): void {
+  const failures: unknown[] = [];
+  for (const part of [removeLinks, removeFirewall, restoreSysctls, removeFiles]) {
+    try {
+      part(executor, paths);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  executor.keep();
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures, "The host could not be restored completely");
+}
+
+function removeLinks(executor: NetworkExecutor): void {
+  if (findLink(executor.host, BRIDGE_LINK)?.kind !== "bridge") return; // none, or somebody else's of that name
+  executor.run([{ do: "delete link", purpose: "undo", side: "host", link: BRIDGE_LINK }]);
+}
+
+function removeFirewall(executor: NetworkExecutor): void {
+  const operations: NftOperation[] = [];
+  if (getTable(executor.nft, FIREWALL)) operations.push({ verb: "delete", table: FIREWALL });
+  if (getTable(executor.nft, USER_FIREWALL) && userTableIsEmpty(executor)) {
+    operations.push({ verb: "delete", table: USER_FIREWALL });
+  }
+  for (const { handle } of ourDockerRules(executor)) {
+    operations.push({ verb: "delete", rule: { family: "ip", table: "filter", chain: "DOCKER-USER", handle } });
+  }
+  executor.run(
+    operations.map((operation): NetworkStep => ({ do: "change firewall", purpose: "undo", side: "host", operation })),
+  );
+}
+
+/** What the user has written is the user's: such a table stays. */
+function userTableIsEmpty(executor: NetworkExecutor): boolean {
+  return dumpRules(executor.nft, { family: USER_FIREWALL.family, table: USER_FIREWALL.name }).length === 0;
+}
+
+function ourDockerRules(executor: NetworkExecutor) {
+  try {
+    const rules = dumpRules(executor.nft, { family: "ip", table: "filter", chain: "DOCKER-USER" });
+    return rules.filter(({ comment }) => comment === DOCKER_USER_COMMENT);
+  } catch (error) {
+    if (isKernelError(error, "ENOENT")) return []; // no docker here, or no more
+    throw error;
+  }
+}
+
+function restoreSysctls(executor: NetworkExecutor, paths: Paths): void {
+  const steps: NetworkStep[] = [];
+  const { sysctls } = readHostChanges(paths);
+  for (const name in sysctls) {
+    const value = sysctls[name] as string;
+    const now = readSysctl(name);
+    // Whoever made the host a router meanwhile (ip_forward=1) is to be obeyed; a link may have gone.
+    if (now === null || now === value || readSysctl("net.ipv4.ip_forward") === "1") continue;
+    steps.push({ do: "write sysctl", purpose: "undo", side: "host", name, value });
+  }
+  executor.run(steps);
+}
+
+function removeFiles(_executor: NetworkExecutor, paths: Paths): void {
+  for (
+    const path of [paths.networks, paths.names, paths.containers, paths.joinedDirectory, paths.containerRunDirectory]
+  ) {
+    rmSync(path, { recursive: true, force: true });
+  }
+  for (
+    const path of [paths.networkIntents, paths.formerAddresses, paths.rootfsDirectory, paths.containerDataDirectory]
+  ) {
+    rmSync(path, { recursive: true, force: true });
+  }
+  for (const path of [paths.hostChanges, paths.stateLock, paths.networkLock]) rmSync(path, { force: true });
+  for (const path of [paths.runRoot, paths.root]) removeIfEmpty(path);
+}
+
+function removeIfEmpty(path: string): void {
+  try {
+    removeDirectory(path);
+  } catch (error) {
+    // Something of the user's is in it, or it is a mount point.
+    if (!isKernelError(error, "ENOTEMPTY", "EBUSY", "EEXIST")) throw error;
+  }
+}
