@@ -14,7 +14,14 @@ export type RootInputs =
   /** A detached mount that the parent has taken of a directory. */
   | { readonly kind: "directory"; readonly path: string; readonly tree: number }
   /** An overlay over a read-only tree: absolute paths of the host. */
-  | { readonly kind: "overlay"; readonly lower: string; readonly upper: string; readonly work: string };
+  | {
+    readonly kind: "overlay";
+    readonly lower: string;
+    readonly upper: string;
+    readonly work: string;
+    /** A directory, above the two, on which a tmpfs is mounted first; null where they lie on a disk. */
+    readonly memory: string | null;
+  };
 
 /**
  * No mount event passes between the host and the container, in either direction: private, not slave, because what
@@ -32,7 +39,23 @@ export function planPropagation(): ContainerStep {
 
 /** Mounts the root file system and makes it the root of this process. */
 export function planRoot(root: RootInputs, { nodev }: { nodev: boolean }): ContainerStep[] {
-  return [root.kind === "overlay" ? planOverlay(root, nodev) : planDirectory(root), planPivot()];
+  if (root.kind === "directory") return [planDirectory(root), planPivot()];
+  return [...planMemory(root), planOverlay(root, nodev), planPivot()];
+}
+
+/** The layer in memory, in this mount namespace alone: it ends with the container. */
+function planMemory({ memory, upper, work }: RootInputs & { kind: "overlay" }): ContainerStep[] {
+  if (memory === null) return [];
+  const notes = { operation: "make the writable layer in", subject: memory };
+  const flags = MS_NOSUID | MS_NODEV;
+  const items: Item[] = [
+    call("mount", [{ text: "tmpfs" }, { text: memory }, { text: "tmpfs" }, flags, { text: "mode=700" }], notes),
+    call("mkdirat", [AT_FDCWD, { text: upper }, 0o755], notes),
+    call("mkdirat", [AT_FDCWD, { text: work }, 0o700], notes),
+  ];
+  const words = [upper, work].map(shellWord).join(" ");
+  const command = `mount -t tmpfs -o nosuid,nodev,mode=700 tmpfs ${shellWord(memory)} && mkdir ${words}`;
+  return [{ group: "root", command, items }];
 }
 
 /** The overlay as a mount attached to nothing yet: it never has a place in the host's tree. */

@@ -1,0 +1,38 @@
+/** Why a child has not become the command, in words and as an exit code. */
+import { errnoNumber, errnoText } from "../../ffi/errno.ts";
+import { failureError, type NativeProgram, type ProgramFailure } from "../../ffi/native.ts";
+import { UserError } from "../user_error.ts";
+import { executablePaths } from "./environment.ts";
+import type { SpecProcess } from "./spec.ts";
+import { attemptName } from "./start_plan.ts";
+
+/** Exit codes of env(1), the shells and docker. */
+const CANNOT_EXECUTE = 126;
+const NOT_FOUND = 127;
+
+/**
+ * The error for a child's failure: the step's own, or what all attempts to execute the command together say. As in
+ * execvp(3), a file that may not be executed counts for more than one that isn't there. Its `exitCode` is 126 or 127.
+ */
+export function childError(failure: ProgramFailure, from: { program: NativeProgram; process: SpecProcess }): Error {
+  const { args, env, cwd } = from.process;
+  if (failure.call.call === "fchdir" || failure.call.as === "working directory") {
+    const exitCode = failure.result === -errnoNumber("EACCES") ? CANNOT_EXECUTE : 125;
+    return new UserError(`Cannot change the working directory to "${cwd}": ${errnoText(-failure.result)}`, {
+      exitCode,
+    });
+  }
+  if (failure.call.call !== "execve") return failureError(failure);
+  const command = args[0] as string; // a request's command is never empty
+  const results = executablePaths(command, env).map((path) => from.program.result(attemptName(path)));
+  const denied = -errnoNumber("EACCES");
+  const result = results.includes(denied) ? denied : failure.result;
+  const missing = result === -errnoNumber("ENOENT") || result === -errnoNumber("ENOTDIR");
+  if (!missing) {
+    return new UserError(`Cannot execute "${command}": ${errnoText(-result)}`, { exitCode: CANNOT_EXECUTE });
+  }
+  const why = command.includes("/")
+    ? "there is no such file, or its interpreter is missing"
+    : "it is not found in PATH";
+  return new UserError(`Cannot execute "${command}": ${why}`, { exitCode: NOT_FOUND });
+}

@@ -1,0 +1,77 @@
+/**
+ * The built-in root file system: unpacked once, read-only for ever, with a writable layer per container.
+ */
+import { errnoNumber } from "../../ffi/errno.ts";
+import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
+import { makeDirectories, makeDirectory, openFile, pathStatus, writeAll } from "../kernel/files.ts";
+import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_EXCL, O_WRONLY } from "../kernel/open_flags.ts";
+import type { Paths } from "../store/paths.ts";
+import { removeTree } from "./remove_tree.ts";
+
+/** Empty files on which those that are made for each container are mounted. */
+export const BUSYBOX_FILES: readonly string[] = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
+
+/** Directories that need not be made to be mounted on. */
+export const BUSYBOX_DIRECTORIES: readonly string[] = ["/proc", "/dev", "/sys", "/tmp", "/root", "/home", "/run"];
+
+/** The path of the unpacked tree; unpacks it if this is the first time. */
+export async function busyboxTree(paths: Paths): Promise<string> {
+  const { busybox } = await import("#busybox");
+  const path = paths.rootfs(`busybox-${busybox.id.slice(0, 16)}`);
+  if (pathStatus(path)) return path;
+  const { readFileSync } = await import("node:fs"); // alone it reads files inside the executable
+  unpack({ ...busybox, binary: readFileSync(busybox.file) }, path);
+  return path;
+}
+
+type Busybox = typeof import("#busybox").busybox & { readonly binary: Uint8Array };
+
+/**
+ * Unpacks beside and renames: whoever sees the directory sees all of it. Two that do so at once are no harm: the
+ * second finds the name taken and removes its own.
+ */
+function unpack(busybox: Busybox, path: string): void {
+  const beside = `${path}.new-${syscall("getpid")}`;
+  makeDirectories(path.slice(0, path.lastIndexOf("/")), { mode: 0o755 });
+  removeTree(beside); // of a process of the same number that was killed
+  const umask = syscall("umask", 0);
+  try {
+    fill(busybox, beside);
+    const [from, to] = [cString(beside), cString(path)];
+    const result = syscall("renameat2", AT_FDCWD, addressOf(from), AT_FDCWD, addressOf(to), 0);
+    // Another process was faster.
+    const taken = result === -errnoNumber("ENOTEMPTY") || result === -errnoNumber("EEXIST");
+    if (!taken) check(result, { operation: `rename "${beside}" to`, subject: path });
+    if (taken) removeTree(beside);
+  } catch (error) {
+    removeTree(beside);
+    throw error;
+  } finally {
+    syscall("umask", umask);
+  }
+}
+
+function fill(busybox: Busybox, path: string): void {
+  makeDirectory(path, { mode: 0o755 });
+  using root = openFile(path, { flags: O_DIRECTORY });
+  const directory = root.fd;
+  for (const line of busybox.directories.split("\n")) {
+    const space = line.indexOf(" ");
+    makeDirectory(line.slice(space + 1), { mode: Number.parseInt(line.slice(0, space), 8), directory });
+  }
+  const write = (name: string, { mode, bytes }: { mode: number; bytes: Uint8Array }) => {
+    using file = openFile(name, { directory, flags: O_WRONLY | O_CREAT | O_EXCL, mode });
+    writeAll(file.fd, bytes, `${path}/${name}`);
+    // Once in a life: a crash of the machine must not leave a complete-looking tree with empty files.
+    check(syscall("fdatasync", file.fd), { operation: "sync", subject: `${path}/${name}` });
+  };
+  write("bin/busybox", { mode: 0o755, bytes: busybox.binary });
+  for (const applet of busybox.applets.split("\n")) {
+    const [target, name] = [cString("/bin/busybox"), cString(applet)];
+    const doing = { operation: "link", subject: `${path}/${applet}` };
+    check(syscall("symlinkat", addressOf(target), directory, addressOf(name)), doing);
+  }
+  const encoder = new TextEncoder();
+  for (const { path: name, mode, text } of busybox.files()) write(name, { mode, bytes: encoder.encode(text) });
+  for (const name of BUSYBOX_FILES) write(name.slice(1), { mode: 0o644, bytes: new Uint8Array(0) });
+}
