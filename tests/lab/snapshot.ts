@@ -124,7 +124,20 @@ export function difference(before: Snapshot, after: Snapshot): string[] {
       if (at >= 0) left.splice(at, 1);
       else added.push(line);
     }
-    out.push(...left.map((line) => `- ${section}: ${line}`), ...added.map((line) => `+ ${section}: ${line}`));
+    const [gone, come] = section === "sysctls" ? [byLink(left, added), byLink(added, left)] : [left, added];
+    out.push(...gone.map((line) => `- ${section}: ${line}`), ...come.map((line) => `+ ${section}: ${line}`));
   }
   return out;
+}
+
+/** A link that is on this side alone brings a hundred sysctls: they become one line. */
+function byLink(lines: readonly string[], others: readonly string[]): string[] {
+  const linkOf = (line: string) => /^\/proc\/sys\/net\/\w+\/(?:conf|neigh)\/([^/]+)\//.exec(line)?.[1] ?? "";
+  const elsewhere = new Set(others.map(linkOf));
+  const groups = new Map<string, string[]>();
+  for (const line of lines) groups.set(linkOf(line), [...(groups.get(linkOf(line)) ?? []), line]);
+  // A few lines are changes of a link's settings, worth reading; all of them mean that the link has come or gone.
+  return [...groups].flatMap(([link, own]) =>
+    link !== "" && own.length > 20 && !elsewhere.has(link) ? [`all those of ${link}`] : own
+  );
 }
