@@ -109,11 +109,6 @@ export class Child implements Disposable {
   }
 }
 
-/** As {@link Child.awaitExec}: what failed in the child, or `undefined` once it has executed its command. */
-export function awaitExec(child: Child): ProgramFailure | undefined {
-  return child.awaitExec();
-}
-
 /**
  * Clones a child that runs `program`. Every signal is blocked in it until {@link execTail}.
  *

@@ -87,7 +87,7 @@ export function limitWrites({ memory, cpus, pids }: CgroupLimits, version: 1 | 2
 }
 
 /** The controllers that limits need. */
-export function neededControllers({ memory, cpus, pids }: CgroupLimits): Controller[] {
+function neededControllers({ memory, cpus, pids }: CgroupLimits): Controller[] {
   const needed: Controller[] = [];
   if (memory !== undefined) needed.push("memory");
   if (cpus !== undefined) needed.push("cpu");

@@ -8,21 +8,20 @@ export const MS_RDONLY = 0x1;
 export const MS_NOSUID = 0x2;
 export const MS_NODEV = 0x4;
 export const MS_NOEXEC = 0x8;
-export const MS_REMOUNT = 0x20;
-export const MS_NOATIME = 0x400;
+const MS_REMOUNT = 0x20;
+const MS_NOATIME = 0x400;
 export const MS_BIND = 0x1000;
-export const MS_MOVE = 0x2000;
+const MS_MOVE = 0x2000;
 export const MS_REC = 0x4000;
-export const MS_SILENT = 0x8000;
-export const MS_UNBINDABLE = 0x20000;
+const MS_SILENT = 0x8000;
+const MS_UNBINDABLE = 0x20000;
 export const MS_PRIVATE = 0x40000;
-export const MS_SLAVE = 0x80000;
-export const MS_SHARED = 0x100000;
-export const MS_RELATIME = 0x200000;
-export const MS_STRICTATIME = 0x1000000;
+const MS_SLAVE = 0x80000;
+const MS_SHARED = 0x100000;
+const MS_RELATIME = 0x200000;
+const MS_STRICTATIME = 0x1000000;
 
 // umount2(2)
-export const MNT_FORCE = 0x1;
 export const MNT_DETACH = 0x2;
 export const UMOUNT_NOFOLLOW = 0x8;
 
@@ -31,8 +30,6 @@ export const MOUNT_ATTR_RDONLY = 0x1;
 export const MOUNT_ATTR_NOSUID = 0x2;
 export const MOUNT_ATTR_NODEV = 0x4;
 export const MOUNT_ATTR_NOEXEC = 0x8;
-export const MOUNT_ATTR_NOATIME = 0x10;
-export const MOUNT_ATTR_NOSYMFOLLOW = 0x200000;
 
 // open_tree(2) and move_mount(2)
 export const OPEN_TREE_CLONE = 0x1;

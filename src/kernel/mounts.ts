@@ -39,7 +39,7 @@ export function mount({ source = "none", target, type, flags = 0, data }: MountO
   strings.length = 0; // the strings are referred to until here, past the call
 }
 
-/** Takes a mount away: umount2(2), never through a symbolic link. `flags`: MNT_DETACH, MNT_FORCE. */
+/** Takes a mount away: umount2(2), never through a symbolic link. `flags`: MNT_DETACH. */
 export function unmount(target: string, flags = 0): void {
   const name = cString(target);
   check(syscall("umount2", addressOf(name), flags | UMOUNT_NOFOLLOW), { operation: "unmount", subject: target });

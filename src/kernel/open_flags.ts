@@ -19,7 +19,6 @@ export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 export const O_DIRECTORY = ARM ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = ARM ? 0o100000 : 0o400000;
-export const O_TMPFILE = 0o20000000 | O_DIRECTORY;
 
 /** In place of a directory's descriptor: paths are relative to the working directory. */
 export const AT_FDCWD = -100;
@@ -29,7 +28,6 @@ export const AT_EMPTY_PATH = 0x1000;
 export const AT_RECURSIVE = 0x8000;
 
 // include/uapi/linux/openat2.h
-export const RESOLVE_NO_XDEV = 0x01;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
