@@ -1,5 +1,5 @@
 /**
- * The dependency rule: `cli → explain, container → network, rootfs, image → store, host → kernel → ffi`. A room
+ * The dependency rule: `cli → explain → container → network, rootfs, image → store, host → kernel → ffi`. A room
  * imports itself and what lies to its right, nothing of its own group; types count like values. bun:ffi is imported
  * in ffi/ alone, and what scripts/build embeds by the one room that owns it.
  *
@@ -13,7 +13,9 @@ import { conclude, listedByGit, readSourceFiles, type SourceFiles, unread } from
 const GROUPS: readonly (readonly string[])[] = [
   ["main"],
   ["cli"],
-  ["explain", "container"],
+  // Prints the plans of all the others.
+  ["explain"],
+  ["container"],
   ["network", "rootfs", "image"],
   ["store", "host"],
   ["kernel"],

@@ -1,4 +1,5 @@
 /** Operations on the rule set as the `nft` command lines a person would have typed. Pure; for sh(1) and nft(8). */
+import { shellWord } from "../container/container_step.ts";
 import type { BaseChain, Chain, HookName } from "../kernel/nftables/chain.ts";
 import type { Element } from "../kernel/nftables/element.ts";
 import { expressionsText } from "../kernel/nftables/expression.ts";
@@ -95,9 +96,4 @@ function ruleWords(rule: Rule | RuleHandle): string[] {
 /** nft(8) knows no escape inside quotes; what is quoted here has been checked to hold none. */
 function quoted(text: string): string {
   return `"${text}"`;
-}
-
-/** Quotes a word for sh(1) unless it is harmless as it is. */
-function shellWord(word: string): string {
-  return /^[A-Za-z0-9_.:=@%+,/-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
