@@ -4,11 +4,11 @@
  * Every query has a socket of its own, connected to the server: the kernel draws its port at random, drops what
  * others send to it, and reports a closed port at once (RFC 5452, sections 4 and 10).
  */
-import { readFileSync } from "node:fs";
 import { isKernelError } from "../../ffi/errno.ts";
 import { addressOf, syscall } from "../../ffi/libc.ts";
 import { encodeEndpoint, openConnected, receive, send, socketError } from "../kernel/datagram.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
+import { readText } from "../kernel/files.ts";
 import { ipv6Bytes } from "../kernel/ipv6.ts";
 import { parseIpv4 } from "../kernel/ipv4.ts";
 import type { Reactor } from "../kernel/reactor.ts";
@@ -71,8 +71,9 @@ function linkIndex(zone: string): number {
   if (/^\d+$/.test(zone)) return Number(zone);
   if (zone.includes("/")) throw new RangeError(`${JSON.stringify(zone)} is no link's name`);
   try {
-    return Number(readFileSync(`/sys/class/net/${zone}/ifindex`, "latin1"));
+    return Number(readText(`/sys/class/net/${zone}/ifindex`));
   } catch (cause) {
+    if (!isKernelError(cause)) throw cause;
     throw new RangeError(`${JSON.stringify(zone)} is no link of this host`, { cause });
   }
 }
