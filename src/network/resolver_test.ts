@@ -343,6 +343,42 @@ test("TCP: the 17th connection is closed, the others are served", () => {
   until("an answer", () => (client?.stream.length ?? 0) > 0);
 });
 
+test("out of descriptors a query is refused, and a connection waits without keeping the loop busy", () => {
+  const { udp, tcp } = resolver([udpServer(answered).address]);
+  const client = new Client("datagram", udp);
+  const waiting = new Client("stream", tcp);
+  const restore = leaveNoDescriptors();
+  client.ask(QUERY);
+  expect(rcodeOf(client.first())).toBe(RCODE.SERVFAIL);
+  let turns = 0;
+  for (const end = performance.now() + 150; performance.now() < end; turns++) reactor.turn(20);
+  restore();
+  expect(turns).toBeLessThan(20);
+  waiting.ask(framed(QUERY));
+  until("an answer", () => waiting.stream.length > 0);
+  client.ask(QUERY);
+  until("an answer", () => client.received.length === 2);
+  expect(rcodeOf(client.received[1] as Uint8Array)).toBe(RCODE.NOERROR); // it has come
+});
+
+/** Lowers this process's limit to the descriptors it has; returns how to raise it again. */
+function leaveNoDescriptors(): () => void {
+  const RLIMIT_NOFILE = 7; // include/uapi/asm-generic/resource.h
+  const limits = new BigUint64Array(2);
+  const at = addressOf(new Uint8Array(limits.buffer));
+  const doing = { operation: "change", subject: "the limit of open files" };
+  check(syscall("prlimit64", 0, RLIMIT_NOFILE, 0, at), doing);
+  const [soft = 0n] = limits;
+  const lowest = check(syscall("dup", 0), doing);
+  syscall("close", lowest);
+  limits[0] = BigInt(lowest);
+  check(syscall("prlimit64", 0, RLIMIT_NOFILE, at), doing);
+  return () => {
+    limits[0] = soft;
+    check(syscall("prlimit64", 0, RLIMIT_NOFILE, at), doing);
+  };
+}
+
 test("servers are read as they stand in resolv.conf; what is none is left out", () => {
   const [first, second, ...others] = serverAddresses(["127.0.0.53", "fe80::1%1", "nonsense", "::1%no-such-link"]);
   expect([...(first ?? [])]).toEqual([2, 0, 0, 53, 127, 0, 0, 53, 0, 0, 0, 0, 0, 0, 0, 0]);
