@@ -40,8 +40,8 @@ export function ipv6Bytes(text: string): Uint8Array<ArrayBuffer> {
   const refused = new RangeError(`${JSON.stringify(text)} is not an IPv6 address`);
   const halves = text.split("::");
   if (halves.length > 2) throw refused;
-  const head = groupBytes(halves[0] as string);
-  const tail = groupBytes(halves[1] ?? "");
+  const head = groupBytes(halves[0] as string, { dotted: halves.length === 1 });
+  const tail = groupBytes(halves[1] ?? "", { dotted: true });
   if (!head || !tail) throw refused;
   const given = head.length + tail.length;
   if (halves.length === 2 ? given > 14 : given !== 16) throw refused;
@@ -51,8 +51,8 @@ export function ipv6Bytes(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Bytes of groups between colons, the last of which may be dotted; `undefined` where one is neither. */
-function groupBytes(text: string): number[] | undefined {
+/** Bytes of groups between colons, the last of which may be `dotted`; `undefined` where one is neither. */
+function groupBytes(text: string, { dotted }: { dotted: boolean }): number[] | undefined {
   const bytes: number[] = [];
   if (text === "") return bytes;
   const groups = text.split(":");
@@ -61,7 +61,7 @@ function groupBytes(text: string): number[] | undefined {
     if (/^[0-9a-fA-F]{1,4}$/.test(group)) {
       const value = parseInt(group, 16);
       bytes.push(value >> 8, value & 255);
-    } else if (i === groups.length - 1 && /^\d{1,3}(\.\d{1,3}){3}$/.test(group)) {
+    } else if (dotted && i === groups.length - 1 && /^\d{1,3}(\.\d{1,3}){3}$/.test(group)) {
       const octets = group.split(".").map(Number);
       if (octets.some((octet) => octet > 255)) return undefined;
       bytes.push(...octets);

@@ -85,11 +85,11 @@ function addressRequest(address: NewAddress, how: { flags: number; operation: st
     header: { family: familyOf(ip), prefix, scope: scopeNumber(scope), index: link },
     attributes: {
       IFA_LOCAL: ip,
+      IFA_FLAGS: flags === 0 ? undefined : flags,
       IFA_ADDRESS: ip,
       IFA_BROADCAST: address.broadcast && typeof ip === "number"
         ? lastAddress({ address: ipv4FromNumber(ip), prefix })
         : undefined,
-      IFA_FLAGS: flags === 0 ? undefined : flags,
     },
   });
 }

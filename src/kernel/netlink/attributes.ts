@@ -101,14 +101,23 @@ export class AttributeWriter {
 
   /** Text with the NUL that the kernel's NLA_NUL_STRING wants at its end. */
   string(type: number, text: string): void {
+    this.#text(type, text, 1);
+  }
+
+  /** Text without a NUL, so that none at all can be told from an empty one: NLA_STRING. */
+  text(type: number, text: string): void {
+    this.#text(type, text, 0);
+  }
+
+  #text(type: number, text: string, nul: number): void {
     const start = this.#end;
-    const at = this.#header(type, text.length + 1);
+    const at = this.#header(type, text.length + nul);
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i);
       if (code === 0) throw new RangeError(`attribute ${type}: ${JSON.stringify(text)} contains a NUL character`);
       if (code > 127) {
         this.#end = start;
-        this.bytesOf(type, new TextEncoder().encode(text + "\0"));
+        this.bytesOf(type, new TextEncoder().encode(nul === 0 ? text : text + "\0"));
         return;
       }
       this.#bytes[at + i] = code;
@@ -315,7 +324,7 @@ export class AttributeReader {
 
   /** Throws the error of an attribute whose length is wrong for its type. */
   mismatch(name: string, what: string): never {
-    const article = /^[u8]?8|^[aeiou](?![0-9])/.test(what) ? "an" : "a";
+    const article = /^[sI]/.test(what) ? "an" : "a"; // an s32, an IP address
     throw new RangeError(`attribute ${this.type} (${name}) is not ${article} ${what}: length ${this.length}`);
   }
 

@@ -140,8 +140,8 @@ export function newVeth(link: NewVeth): Request {
   const { peer } = link;
   const attributes = {
     IFLA_ADDRESS: peer.address,
-    IFLA_IFNAME: checkLinkName(peer.name),
     IFLA_MTU: peer.mtu,
+    IFLA_IFNAME: checkLinkName(peer.name),
     IFLA_NET_NS_FD: peer.namespace,
   };
   return newLink(link, {
@@ -157,10 +157,10 @@ function newLink(link: NewLink, info: AttributeValues<typeof NEW_LINK["attribute
     flags: NLM_F_CREATE | NLM_F_EXCL,
     header: link.up === undefined ? {} : { flags: link.up ? IFF_UP : 0, change: IFF_UP },
     attributes: {
-      IFLA_IFNAME: checkLinkName(link.name),
       IFLA_ADDRESS: link.address,
       IFLA_MTU: link.mtu,
       IFLA_MASTER: link.master,
+      IFLA_IFNAME: checkLinkName(link.name),
       IFLA_GROUP: link.group,
       IFLA_LINKINFO: info,
     },

@@ -41,9 +41,9 @@ export const IFLA_BRPORT = {
 } as const satisfies AttributeTable;
 
 const LINKINFO = {
-  IFLA_INFO_KIND: [1, "string"],
+  IFLA_INFO_KIND: [1, "text"],
   IFLA_INFO_DATA: [2, choice("IFLA_INFO_KIND", { veth: VETH_INFO, bridge: IFLA_BR })],
-  IFLA_INFO_SLAVE_KIND: [4, "string"],
+  IFLA_INFO_SLAVE_KIND: [4, "text"],
   IFLA_INFO_SLAVE_DATA: [5, choice("IFLA_INFO_SLAVE_KIND", { bridge: IFLA_BRPORT })],
 } as const satisfies AttributeTable;
 
@@ -55,7 +55,7 @@ const IFLA = {
   IFLA_MASTER: [10, "u32"],
   IFLA_OPERSTATE: [16, "u8"],
   IFLA_LINKINFO: [18, nested(LINKINFO)],
-  IFLA_IFALIAS: [20, "string"],
+  IFLA_IFALIAS: [20, "text"],
   IFLA_GROUP: [27, "u32"],
   IFLA_NET_NS_FD: [28, "u32"],
   IFLA_EXT_MASK: [29, "u32"],

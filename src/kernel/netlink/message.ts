@@ -9,6 +9,7 @@ import {
   attributeName,
   type AttributeTable,
   type AttributeValues,
+  chosenTable,
   formatAttributes,
   formatHeader,
   type LooseValues,
@@ -237,9 +238,9 @@ function walk(reader: AttributeReader, table: AttributeTable, offset: number): s
     if (name === undefined) continue;
     if (offset === start) return name;
     const type = table[name]?.[1];
-    if (type === "string") siblings[name] = reader.string(name);
+    if (type === "string" || type === "text") siblings[name] = reader.string(name);
     if (offset >= start + 4 + reader.length || typeof type !== "object") continue;
-    const inner: AttributeTable = type.form === "choice" ? type.among[String(siblings[type.by])] ?? {} : type.table;
+    const inner: AttributeTable = type.form === "choice" ? chosenTable(type, siblings) ?? {} : type.table;
     const skip = type.form === "body" ? align(type.struct.size) : 0;
     const found = reader.nested((r) => walk(r, inner, offset), { skip });
     return found === undefined ? name : `${name}.${found}`;

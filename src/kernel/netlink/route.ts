@@ -37,6 +37,8 @@ const RT_TABLE_UNSPEC = 0;
 
 const RTNH_F_ONLINK = 4;
 const RTM_F_CLONED = 0x200;
+/** The answer is to name the table where the route was found. */
+const RTM_F_LOOKUP_TABLE = 0x1000;
 
 /** RTPROT_*: who made a route. 0 to 4 are the kernel's and ip(8)'s. */
 const PROTOCOLS = { unspec: 0, redirect: 1, kernel: 2, boot: 3, static: 4, ra: 9, dhcp: 16 } as const;
@@ -111,7 +113,7 @@ export interface NewRoute {
   readonly gateway?: IpAddress;
   /** The link's index; may be left out where a gateway tells it. */
   readonly link?: number;
-  /** Default: `link` for a route without gateway, otherwise `global`; IPv6 knows only `global`. */
+  /** Default: `link` for an IPv4 unicast route without gateway, otherwise `global`. */
   readonly scope?: Scope;
   readonly source?: IpAddress;
   /** Default: main. */
@@ -162,7 +164,8 @@ function routeParts(route: NewRoute) {
   const { destination, gateway } = route;
   const family = familyOf(destination?.address ?? gateway ?? ipv4FromNumber(0));
   const table = route.table ?? RT_TABLE_MAIN;
-  const scope = route.scope ?? (gateway === undefined && family === AF_INET ? "link" : "global");
+  const type = route.type ?? "unicast";
+  const direct = gateway === undefined && type === "unicast" && family === AF_INET;
   return {
     subject: routeText(route),
     header: {
@@ -170,18 +173,18 @@ function routeParts(route: NewRoute) {
       prefix: destination?.prefix ?? 0,
       table: table > 255 ? RT_TABLE_UNSPEC : table,
       protocol: PROTOCOLS[route.protocol ?? "boot"],
-      scope: scopeNumber(scope),
-      type: TYPES.indexOf(route.type ?? "unicast"),
+      scope: scopeNumber(route.scope ?? (direct ? "link" : "global")),
+      type: TYPES.indexOf(type),
       flags: route.onlink ? RTNH_F_ONLINK : 0,
     },
     attributes: {
       RTA_DST: destination === undefined || destination.prefix === 0 ? undefined : destination.address,
       RTA_GATEWAY: gateway,
       RTA_PREFSRC: route.source,
-      RTA_OIF: route.link,
-      RTA_PRIORITY: route.priority,
-      RTA_METRICS: route.mtu === undefined ? undefined : { RTAX_MTU: route.mtu },
       RTA_TABLE: table > 255 ? table : undefined,
+      RTA_PRIORITY: route.priority,
+      RTA_OIF: route.link,
+      RTA_METRICS: route.mtu === undefined ? undefined : { RTAX_MTU: route.mtu },
     },
   };
 }
@@ -228,7 +231,7 @@ export function getRoute(socket: NetlinkSocket, address: IpAddress): Route {
   return decodeRoute(socket.get(query(GET_ROUTE, {
     operation: "find a route to",
     subject: formatIp(address),
-    header: { family: familyOf(address), prefix: addressBits(address) },
+    header: { family: familyOf(address), prefix: addressBits(address), flags: RTM_F_LOOKUP_TABLE },
     attributes: { RTA_DST: address },
     reply: ROUTE,
   })));

@@ -21,6 +21,8 @@ interface ScalarValues {
   be32: number;
   be64: bigint;
   string: string;
+  /** A string that is sent without a NUL at its end: an empty one is then empty. */
+  text: string;
   bytes: Uint8Array;
   flag: true;
   /** 4 or 16 bytes in network order. */
@@ -123,8 +125,11 @@ export function writeAttributes(writer: AttributeWriter, table: AttributeTable, 
   }
 }
 
-function chosenTable(form: Choice<string, Record<string, AttributeTable>>, siblings: LooseValues) {
-  return form.among[siblings[form.by] as string];
+/** The table that a sibling's text chooses; `undefined` for a text without one. */
+export function chosenTable(form: Choice<string, Record<string, AttributeTable>>, siblings: LooseValues) {
+  const key = siblings[form.by];
+  // The kernel's text: it may be the name of something every object has.
+  return typeof key === "string" && Object.hasOwn(form.among, key) ? form.among[key] : undefined;
 }
 
 // The casts of this function hold because AttributeValues is the only way to values from outside.
@@ -145,7 +150,8 @@ function writeScalar(
     case "be64":
       return writer[type](number, value as bigint);
     case "string":
-      return writer.string(number, value as string);
+    case "text":
+      return writer[type](number, value as string);
     case "bytes":
       return writer.bytesOf(number, value as Uint8Array);
     case "flag":
@@ -212,6 +218,8 @@ function readForm(
 
 function readScalar(reader: AttributeReader, name: string, type: Scalar): unknown {
   switch (type) {
+    case "text":
+      return reader.string(name);
     case "bytes":
       return reader.bytes().slice();
     case "flag":
@@ -221,7 +229,7 @@ function readScalar(reader: AttributeReader, name: string, type: Scalar): unknow
       if (reader.length === 16) return formatIpv6(reader.bytes());
       return reader.mismatch(name, "IP address");
     case "mac":
-      if (reader.length !== 6) return undefined; // tunnels and lo.s peers have hardware addresses of other lengths
+      if (reader.length !== 6) return undefined; // tunnels have hardware addresses of other lengths
       return formatMac(reader.bytes());
     case "u32s": {
       if (reader.length % 4 !== 0) reader.mismatch(name, "u32 array");
@@ -260,7 +268,7 @@ function formatValue(
   if (type === "flag") return "yes";
   if (value instanceof Uint8Array) return value.toHex();
   if (Array.isArray(value)) return `[${value.join(" ")}]`;
-  return type === "string" ? JSON.stringify(value) : String(value);
+  return type === "string" || type === "text" ? JSON.stringify(value) : String(value);
 }
 
 /** A structure as one line of text, fields of zero left out: `ifinfomsg(index 3 flags 0x1)`. */
