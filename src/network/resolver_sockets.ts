@@ -30,7 +30,10 @@ export interface ResolverSockets {
  * Opens the sockets in the namespace held by the descriptor `namespace`, and loads the rules that lead to them.
  * Its lo must be up: before, 127/8 is nobody's address (EADDRNOTAVAIL).
  */
-export function openResolverSockets(namespace: number, listener: StepListener<NetworkStep>): ResolverSockets {
+export function openResolverSockets(
+  namespace: number,
+  listener: StepListener<NetworkStep> = () => "go",
+): ResolverSockets {
   const bind = encodeEndpoint({ address: Uint8Array.of(127, 0, 0, 11), port: 0 });
   const about = { family: AF_INET, protocol: 0, bind };
   const sockets = openSocketsIn(namespace, [
