@@ -1,6 +1,14 @@
 /** From the host's tree to the container's: mount propagation, the root file system, pivot_root. Pure. */
 import type { Argument, Item } from "../../ffi/program.ts";
-import { MNT_DETACH, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MS_PRIVATE, MS_REC } from "../kernel/mount_flags.ts";
+import {
+  MNT_DETACH,
+  MOUNT_ATTR_RDONLY,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  MS_NODEV,
+  MS_NOSUID,
+  MS_PRIVATE,
+  MS_REC,
+} from "../kernel/mount_flags.ts";
 import { AT_EMPTY_PATH, AT_FDCWD } from "../kernel/open_flags.ts";
 import { UserError } from "../user_error.ts";
 import { call, type ContainerStep, shellWord } from "./container_step.ts";

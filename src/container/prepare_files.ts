@@ -1,0 +1,178 @@
+/**
+ * What the parent does about files before it clones the child: the root file system, mount points, detached mounts.
+ * The results are the part of the plan's inputs that is about files.
+ */
+import type { Descriptor } from "../kernel/descriptor.ts";
+import { pathStatus } from "../kernel/files.ts";
+import { takeBind } from "../rootfs/binds.ts";
+import { BUSYBOX_DIRECTORIES, BUSYBOX_FILES, busyboxTree } from "../rootfs/busybox.ts";
+import { takeDevices } from "../rootfs/devices.ts";
+import { openDirectoryRoot, prepareDirectory, takeDirectory } from "../rootfs/directory.ts";
+import { type Layer, makeLayer, removeLayer } from "../rootfs/layer.ts";
+import { ContainerRoot, type MadeEntry } from "../rootfs/root.ts";
+import type { Paths } from "../store/paths.ts";
+import { DEVICES } from "./device_plan.ts";
+import type { PathKind } from "./mask.ts";
+import type { PlanInputs } from "./plan.ts";
+import type { RootfsRequest } from "./request.ts";
+import type { RootInputs } from "./root_plan.ts";
+import type { ContainerSpec, SpecMount } from "./spec.ts";
+import type { UserDatabase } from "./user.ts";
+
+/** A root file system that was found, before anything is changed for a container. */
+export interface Rootfs extends Disposable {
+  readonly kind: RootfsRequest["kind"];
+  /** The directory, or busybox's read-only tree. */
+  readonly path: string;
+  readonly root: ContainerRoot;
+}
+
+/** Finds the root file system that is asked for. Throws a {@link UserError} where there is none. */
+export async function openRootfs(request: RootfsRequest, paths: Paths): Promise<Rootfs> {
+  const path = request.kind === "directory" ? request.path : await busyboxTree(paths);
+  const root = request.kind === "directory" ? openDirectoryRoot(path) : new ContainerRoot(path);
+  return { kind: request.kind, path, root, [Symbol.dispose]: () => root[Symbol.dispose]() };
+}
+
+/** The container's own passwd and group. */
+export function userDatabase({ root }: Rootfs): UserDatabase {
+  return { passwd: root.readText("/etc/passwd"), group: root.readText("/etc/group") };
+}
+
+/** What {@link prepareFiles} works with, beside the spec. */
+export interface PrepareOptions {
+  readonly rootfs: Rootfs;
+  readonly paths: Paths;
+  readonly id: string;
+  /** With `-t`: the devpts instance and the mount of its terminal, to be closed by the caller. */
+  readonly terminal: { readonly devpts: Descriptor; readonly console: Descriptor } | null;
+}
+
+/** The part of the plan's inputs that is about files. */
+export type FileInputs = Pick<
+  PlanInputs,
+  "root" | "trees" | "existing" | "fileTargets" | "maskKinds" | "console" | "workingDirectoryExists"
+>;
+
+/** A container's files, ready for the child. Disposal closes descriptors: right as soon as the child has executed. */
+export interface PreparedFiles extends Disposable {
+  readonly inputs: FileInputs;
+  /** What was made in a directory, to be recorded so that a sweep can remove it, too. */
+  readonly made: readonly MadeEntry[];
+  /** Whether what the container writes lies in memory, because the data root cannot carry a layer: to be said. */
+  readonly inMemory: boolean;
+  /** Removes, once the container has ended, what was made for it. */
+  remove(): void;
+}
+
+/** Prepares a container's files. Where that fails, everything is as before. */
+export function prepareFiles(spec: ContainerSpec, options: PrepareOptions): PreparedFiles {
+  const { rootfs, terminal } = options;
+  using failed = new DisposableStack();
+  const descriptors = failed.use(new DisposableStack());
+  const trees = new Map<string, number>();
+  const fileTargets = new Set<string>();
+  for (const mount of spec.mounts) {
+    if (mount.type !== "bind") continue;
+    const { tree, kind } = takeBind(bindSource(mount));
+    trees.set(mount.destination, descriptors.use(tree).fd);
+    if (kind === "file") fileTargets.add(mount.destination);
+  }
+  for (const [path, device] of takeDevices(DEVICES)) trees.set(path, descriptors.use(device).fd);
+  if (terminal) trees.set("/dev/pts", terminal.devpts.fd);
+  const prepared = prepareRoot(spec, { ...options, fileTargets, failed, descriptors });
+  failed.move();
+  return {
+    inputs: {
+      root: prepared.inputs,
+      trees,
+      existing: prepared.existing,
+      fileTargets,
+      maskKinds: kindsOf([...spec.linux.maskedPaths, ...spec.linux.readonlyPaths]),
+      console: terminal?.console.fd ?? null,
+      workingDirectoryExists: rootfs.kind === "directory" && !isBelow({ destination: spec.process.cwd }, spec.mounts),
+    },
+    made: prepared.made,
+    inMemory: prepared.layer?.inMemory ?? false,
+    remove: prepared.remove,
+    [Symbol.dispose]: () => descriptors.dispose(),
+  };
+}
+
+interface RootOptions extends PrepareOptions {
+  readonly fileTargets: ReadonlySet<string>;
+  readonly failed: DisposableStack;
+  readonly descriptors: DisposableStack;
+}
+
+interface PreparedRoot {
+  readonly inputs: RootInputs;
+  readonly existing: ReadonlySet<string>;
+  readonly made: readonly MadeEntry[];
+  readonly layer?: Layer;
+  remove(): void;
+}
+
+function prepareRoot(spec: ContainerSpec, options: RootOptions): PreparedRoot {
+  return options.rootfs.kind === "directory" ? prepareInPlace(spec, options) : prepareBusybox(options);
+}
+
+/** A directory: mount points are made beforehand and remembered; those below other mounts are left to the child. */
+function prepareInPlace(spec: ContainerSpec, { rootfs, fileTargets, failed, descriptors }: RootOptions): PreparedRoot {
+  const { root, path } = rootfs;
+  const needed = spec.mounts.filter((mount) => !isBelow(mount, spec.mounts)).map(({ destination }) => {
+    return { path: destination, kind: fileTargets.has(destination) ? "file" as const : "directory" as const };
+  });
+  const { cwd } = spec.process;
+  const wanted = isBelow({ destination: cwd }, spec.mounts) ? [] : [{ path: cwd, kind: "directory" as const }];
+  const made = prepareDirectory(root, [...needed, ...wanted]);
+  failed.defer(() => root.removeMade(made));
+  const nodev = spec.mounts.some(({ destination, options }) => destination === "/dev" && options.includes("nodev"));
+  const tree = descriptors.use(takeDirectory(root, { nodev }));
+  const existing = new Set(needed.map((mountPoint) => mountPoint.path));
+  return { inputs: { kind: "directory", path, tree: tree.fd }, existing, made, remove: () => removeIn(path, made) };
+}
+
+/** The root is opened anew: its descriptor need not be kept for as long as the container runs. */
+function removeIn(path: string, made: readonly MadeEntry[]): void {
+  if (made.length === 0) return;
+  using root = new ContainerRoot(path);
+  root.removeMade(made);
+}
+
+function prepareBusybox({ rootfs, paths, id, failed }: RootOptions): PreparedRoot {
+  failed.defer(() => removeLayer(paths, id));
+  const layer = makeLayer(paths, id);
+  const { upper, work } = layer;
+  const memory = layer.inMemory ? layer.directory : null;
+  return {
+    inputs: { kind: "overlay", lower: rootfs.path, upper, work, memory },
+    existing: new Set([...BUSYBOX_DIRECTORIES, ...BUSYBOX_FILES]),
+    made: [],
+    layer,
+    remove: () => removeLayer(paths, id),
+  };
+}
+
+function isBelow({ destination }: Pick<SpecMount, "destination">, mounts: readonly SpecMount[]): boolean {
+  return mounts.some((mount) => destination.startsWith(`${mount.destination}/`));
+}
+
+function bindSource({ source, options }: SpecMount) {
+  return {
+    source,
+    readOnly: options.includes("ro"),
+    nodev: options.includes("nodev"),
+    recursive: options.includes("rbind"),
+  };
+}
+
+/** The same in every /proc of this kernel, and /sys. */
+function kindsOf(paths: readonly string[]): Map<string, PathKind> {
+  const kinds = new Map<string, PathKind>();
+  for (const path of paths) {
+    const status = pathStatus(path);
+    if (status) kinds.set(path, status.type === "directory" ? "directory" : "file");
+  }
+  return kinds;
+}
