@@ -165,6 +165,7 @@ const SYSCALLS = {
   truncate: [76, 45],
   umask: [95, 166],
   umount2: [166, 39],
+  uname: [63, 160],
   unlinkat: [263, 35],
   unshare: [272, 97],
   userfaultfd: [323, 282],

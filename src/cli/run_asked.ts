@@ -4,6 +4,9 @@ import { UserError } from "../user_error.ts";
 import type { Globals } from "./command.ts";
 import { requestFromFlags, type RunValues } from "./run_request.ts";
 import type { RunRequest } from "../container/request.ts";
+import { pathsOf } from "../store/paths.ts";
+import { printError } from "./output.ts";
+import { stepListeners } from "./step_listeners.ts";
 import { isTerminal } from "./terminal.ts";
 
 /** Whether a directory of that name is in the current one. */
@@ -35,7 +38,12 @@ export function runLecture(
   return start({ ...request, lectureVerbose: options.verbose }, options.globals);
 }
 
-async function start(request: RunRequest, { root, runRoot }: Globals): Promise<number> {
+async function start(request: RunRequest, globals: Globals): Promise<number> {
   const { runContainer } = await import("../container/start.ts");
-  return await runContainer(request, { root, runRoot });
+  const listen = await stepListeners({ explain: request.explain !== "no" });
+  return await runContainer(request, {
+    paths: pathsOf(globals),
+    listeners: (container) => listen({ explain: true, container }),
+    notify: (sentence) => printError(`skdocker: ${sentence}\n`),
+  });
 }

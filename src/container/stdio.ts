@@ -18,6 +18,8 @@ import { Pump, type PumpEnd } from "./pump.ts";
 export interface ContainerStdio extends Disposable {
   /** The descriptors that the child is to have as 0, 1 and 2. */
   readonly child: readonly [number, number, number];
+  /** Those of 0, 1 and 2 that were made for the container, and so may belong to its user. */
+  readonly owned: readonly number[];
   /** To be called once the child exists: closes what only it should hold, so that an end of file can arrive. */
   childStarted(): void;
   /** Begins to move bytes. */
@@ -61,6 +63,7 @@ export function outputEnd(fd: 1 | 2): PumpEnd {
 /** The stdio of a container without a terminal, connected to this process's own 0, 1 and 2. */
 export class InheritedStdio implements ContainerStdio {
   readonly child: readonly [number, number, number];
+  readonly owned: number[] = [];
   /** Ends that are the child's; ours are closed once it exists. */
   readonly #childEnds: Descriptor[] = [];
   readonly #input: Pump | undefined;
@@ -76,6 +79,7 @@ export class InheritedStdio implements ContainerStdio {
       setNonBlocking(write.fd, true);
       this.#input = new Pump({ source: { fd: 0 }, sink: { fd: write.fd, owner: write } });
       input = this.#keep(read);
+      this.owned.push(0);
     }
     this.child = [input, this.#output(1), this.#output(2)];
   }
@@ -85,6 +89,7 @@ export class InheritedStdio implements ContainerStdio {
     const { read, write } = pipe();
     setNonBlocking(read.fd, true);
     this.#outputs.push(new Pump({ source: { fd: read.fd, owner: read }, sink: outputEnd(fd) }));
+    this.owned.push(fd);
     return this.#keep(write);
   }
 

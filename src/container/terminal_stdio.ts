@@ -14,6 +14,7 @@ import { type ContainerStdio, outputEnd } from "./stdio.ts";
 /** A container's terminal, connected to this process's own 0 and 1. */
 export class TerminalStdio implements ContainerStdio {
   readonly child: readonly [number, number, number];
+  readonly owned = [0, 1, 2];
   readonly #terminal: ContainerTerminal;
   readonly #master: Descriptor;
   /** A second number for the same master: the reactor watches each number for one thing. */

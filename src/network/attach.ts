@@ -86,7 +86,6 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
   try {
     // 1. The network is healthy, and stays: nobody takes it away until the record says that we are on it.
     const bridge = await ensureBridge(executor, paths);
-    executor.keep(); // the network stays, whatever becomes of this container
     using _lock = bridge.lock;
     // 2. An address nobody else has; the record says so before any link exists.
     const attaching = await lease({ paths, record, options, bridge });
@@ -103,7 +102,7 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
     undo.defer(() => removeIfJoined(executor, { paths, record }));
     remember(paths, record);
     const notices = bridge.state.notices;
-    const settle = () => settlePair(executor, { ...attaching, packet: inside.packet.fd });
+    const settle = () => settlePair(executor, { ...attaching, route: inside.route });
     const owned = undo.move();
     return {
       namespace: inside.namespace,
@@ -132,14 +131,11 @@ function attachNothing({ listener }: AttachRequest, loopback: "up" | "down"): At
 interface Inside {
   readonly namespace: Descriptor;
   readonly route: NetlinkSocket;
-  readonly packet: Descriptor;
   close(): void;
 }
 
-// include/uapi/linux: socket.h, netlink.h, if_packet.h
+// include/linux/socket.h, net.h
 const AF_NETLINK = 16;
-const AF_PACKET = 17;
-const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 
 function makeNamespace(
@@ -154,20 +150,17 @@ function makeNamespace(
     })),
     sockets: [
       { name: "route", family: AF_NETLINK, type: SOCK_RAW, protocol: NETLINK_ROUTE },
-      { name: "packet", family: AF_PACKET, type: SOCK_DGRAM, protocol: 0 },
     ],
   });
   try {
-    // Both were asked for, and a failure would have thrown.
+    // It was asked for, and a failure would have thrown.
     const route = NetlinkSocket.adopt((made.sockets.get("route") as Descriptor).release(), NETLINK_ROUTE);
-    const packet = made.sockets.get("packet") as Descriptor;
     const { descriptor: namespace } = made;
     const close = () => {
       route[Symbol.dispose]();
-      packet.close();
       namespace.close();
     };
-    const inside = { namespace, route, packet, close };
+    const inside = { namespace, route, close };
     executor.enter({ namespace: namespace.fd, route });
     const steps = planNamespace(inherited(made), { loopback });
     // What the native call has done already is announced now: only it could tell what the values were before.
@@ -202,7 +195,7 @@ async function lease(
 ): Promise<Attaching> {
   const pool = await poolOf(paths, options, bridge);
   const { id, name } = record.record;
-  const former = readFormerAddress(paths, pool.network, name);
+  const former = isMadeUp(name) ? undefined : readFormerAddress(paths, pool.network, name);
   const address = takeLease(paths, pool, {
     owner: id,
     wanted: options.ip === null ? null : parseIpv4(options.ip),

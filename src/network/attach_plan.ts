@@ -19,7 +19,7 @@ export interface Attaching {
 
 /**
  * The first clears forwarding of `default`, too. Parameters of a container's own namespace that it would otherwise inherit from the host's or the kernel's defaults.
- * IPv6 is off for links still to come, so that eth0 gets no address of its own on a network without IPv6; lo, which
+ * A link announces its address when it gets a MAC (settle.ts). IPv6 is off for links still to come, so that eth0 gets no address of its own on a network without IPv6; lo, which
  * is there already, keeps ::1.
  */
 export const NAMESPACE_PARAMETERS: readonly (readonly [name: string, value: string])[] = [
@@ -28,6 +28,7 @@ export const NAMESPACE_PARAMETERS: readonly (readonly [name: string, value: stri
   ["net.ipv4.conf.default.route_localnet", "0"],
   ["net.ipv4.conf.all.rp_filter", "0"],
   ["net.ipv4.conf.default.rp_filter", "0"],
+  ["net.ipv4.conf.default.arp_notify", "1"],
   ["net.ipv6.conf.default.disable_ipv6", "1"],
 ];
 

@@ -71,7 +71,13 @@ export async function ensureBridge(executor: NetworkExecutor, paths: Paths): Pro
     lock.close(); // a shared lock cannot be made exclusive without giving it up
     using _exclusive = takeLock(paths.networkLock, "exclusive");
     const { reconcile } = await import("./reconcile.ts");
-    reconcile(executor, paths);
+    try {
+      reconcile(executor, paths);
+    } catch (error) {
+      executor.undo(); // while nobody else can have begun to use what is taken back
+      throw error;
+    }
+    executor.keep(); // the network stays, whatever becomes of this container
   }
   throw new Error("the host's network keeps changing while the bridge is being set up");
 }

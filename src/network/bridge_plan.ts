@@ -80,6 +80,9 @@ export function parameterSteps(
   return steps;
 }
 
+/** What a new bridge has. */
+const DEFAULT_BRIDGE_MTU = 1500;
+
 /** The steps to a bridge network that is as it should be. */
 export function planBridge(network: BridgeNetwork, observed: ObservedBridge): NetworkStep[] {
   return [...linkSteps(network, observed), ...forwardingSteps(network, observed), ...firewallSteps(network, observed)];
@@ -88,7 +91,7 @@ export function planBridge(network: BridgeNetwork, observed: ObservedBridge): Ne
 function linkSteps(network: BridgeNetwork, { link: found, parameters }: ObservedBridge): NetworkStep[] {
   const { link, address, mtu, gateway } = network;
   const steps: NetworkStep[] = [];
-  if (!found) steps.push({ do: "add bridge", purpose: "bridge", link, address, mtu });
+  if (!found) steps.push({ do: "add bridge", purpose: "bridge", link, address });
   steps.push(...parameterSteps(hardenedParameters(link), parameters));
   for (const other of found?.addresses ?? []) {
     if (other !== gateway) steps.push({ do: "delete address", purpose: "bridge", side: "host", link, address: other });
@@ -98,7 +101,8 @@ function linkSteps(network: BridgeNetwork, { link: found, parameters }: Observed
   }
   const settings: LinkSettings = {
     ...(found && found.address !== address ? { address } : {}),
-    ...(found && found.mtu !== mtu ? { mtu } : {}),
+    // Set once it exists: an MTU given at creation is forgotten when the last port goes.
+    ...((found?.mtu ?? DEFAULT_BRIDGE_MTU) === mtu ? {} : { mtu }),
     ...(found?.up ? {} : { up: true }),
   };
   if (Object.keys(settings).length > 0) {

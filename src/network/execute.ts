@@ -6,7 +6,7 @@
  */
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "../kernel/netlink/socket.ts";
 import { deleteAddress, newAddress } from "../kernel/netlink/address.ts";
-import { changeLink, deleteLink, getLink, newBridge, newVeth } from "../kernel/netlink/link.ts";
+import { changeLink, deleteLink, linkIndex, newBridge, newVeth } from "../kernel/netlink/link.ts";
 import { deleteRoute, newRoute } from "../kernel/netlink/route.ts";
 import { replaceNeighbour } from "../kernel/netlink/neighbour.ts";
 import type { Request } from "../kernel/netlink/message.ts";
@@ -16,12 +16,8 @@ import { parseIpv4, parseIpv4Network } from "../kernel/ipv4.ts";
 import { isKernelError } from "../../ffi/errno.ts";
 import { readSysctl, writeSysctl } from "../host/sysctl.ts";
 import { announce, type StepListener } from "../steps.ts";
-import { CONTAINER_LINK } from "./attach_plan.ts";
 import { undo } from "./firewall_plan.ts";
 import { describeStep, type NetworkStep, type Side } from "./network_step.ts";
-
-/** The index that eth0 is given in a namespace that has nothing but lo, which is always 1. */
-const CONTAINER_LINK_INDEX = 2;
 
 /** A container's namespace, as far as steps need it. */
 export interface ContainerSide {
@@ -40,6 +36,8 @@ export class NetworkExecutor implements Disposable {
   #nft: NetlinkSocket | undefined;
   #container: ContainerSide | undefined;
   #queue: Request[] = [];
+  /** How to take back what is in the queue, once it is done. */
+  #queuedUndo: (() => void)[] = [];
   #queueSide: Side = "host";
   #batch: NftOperation[] = [];
 
@@ -58,8 +56,6 @@ export class NetworkExecutor implements Disposable {
   /** The container that steps on side "container" mean from here on. */
   enter(container: ContainerSide): void {
     this.#container = container;
-    this.#indexes.set("container lo", 1);
-    this.#indexes.set(`container ${CONTAINER_LINK}`, CONTAINER_LINK_INDEX);
   }
 
   /** Remembers the index of a link in the container. */
@@ -128,21 +124,21 @@ export class NetworkExecutor implements Disposable {
     const { host } = this;
     switch (step.do) {
       case "add bridge": {
-        this.#add("host", newBridge({ name: step.link, address: step.address, mtu: step.mtu }));
-        return this.undoWith(() => removeIfThere(host, deleteLink(step.link)));
+        this.#flush();
+        this.#add("host", newBridge({ name: step.link, address: step.address }));
+        return void this.#queuedUndo.push(() => removeIfThere(host, deleteLink(step.link)));
       }
       case "add veth": {
         const master = step.master === null ? {} : { master: this.#index("host", step.master) };
         const namespace = this.#inside().namespace;
         const peer = {
           name: step.peer.link,
-          index: CONTAINER_LINK_INDEX,
           address: step.peer.address,
           mtu: step.mtu,
           namespace,
         };
         this.#add("host", newVeth({ name: step.link, address: step.address, mtu: step.mtu, ...master, peer }));
-        return this.undoWith(() => removeIfThere(host, deleteLink(step.link)));
+        return void this.#queuedUndo.push(() => removeIfThere(host, deleteLink(step.link)));
       }
       case "set link": {
         const { master, hairpin, ...settings } = step.settings;
@@ -200,13 +196,14 @@ export class NetworkExecutor implements Disposable {
     const known = this.#indexes.get(`${side} ${link}`);
     if (known !== undefined) return known;
     this.#flush(); // the link may be one that is still queued
-    const { index } = getLink(side === "host" ? this.host : this.#inside().route, link);
+    const index = linkIndex(side === "host" ? this.host : this.#inside().route, link);
     this.#indexes.set(`${side} ${link}`, index);
     return index;
   }
 
   #add(side: Side, request: Request): void {
-    if (side !== this.#queueSide) this.#flushQueue();
+    // What a made link is taken back by must be known before anything else can fail.
+    if (side !== this.#queueSide || this.#queuedUndo.length > 0) this.#flushQueue();
     this.#queueSide = side;
     this.#queue.push(request);
   }
@@ -218,9 +215,13 @@ export class NetworkExecutor implements Disposable {
 
   #flushQueue(): void {
     if (this.#queue.length === 0) return;
-    const queue = this.#queue;
+    const [queue, undone] = [this.#queue, this.#queuedUndo];
     this.#queue = [];
-    (this.#queueSide === "host" ? this.host : this.#inside().route).transact(queue);
+    this.#queuedUndo = [];
+    // Known only now: what was refused (EEXIST: it is somebody else's) must never be taken back.
+    const socket = this.#queueSide === "host" ? this.host : this.#inside().route;
+    socket.transact(queue);
+    for (const action of undone) this.undoWith(action);
   }
 
   #flushBatch(): void {

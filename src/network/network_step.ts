@@ -45,7 +45,7 @@ export type NetworkStep =
     /** The container's own namespace; the host holds it by a descriptor. */
     | { readonly do: "add namespace" }
     | { readonly do: "write sysctl"; readonly side: Side; readonly name: string; readonly value: string }
-    | { readonly do: "add bridge"; readonly link: string; readonly address: Mac; readonly mtu: number }
+    | { readonly do: "add bridge"; readonly link: string; readonly address: Mac }
     | {
       readonly do: "add veth";
       readonly link: string;

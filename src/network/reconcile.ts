@@ -58,8 +58,9 @@ export function reconcile(executor: NetworkExecutor, paths: Paths): void {
     });
   }
   executor.run(steps);
+  const generation = verifyFirewall(executor, wantedFirewall(network, observed));
   const notices = meetForeignFirewalls(executor, { paths, network, observed });
-  recordLook(executor, paths, { network, intent, observed, notices });
+  recordLook(executor, paths, { network, intent, observed, notices, generation });
 }
 
 /** The steps that would be taken now; nothing is changed. */
@@ -113,6 +114,20 @@ function observe(executor: NetworkExecutor, paths: Paths) {
   };
   return { network, intent, observed };
 }
+
+/**
+ * The generation of a rule set that was seen to be right: read before the look, so that a change during it is noticed
+ * by the next start. DOCKER-USER rules of ours come after it, so the next start looks once more, and then no more.
+ */
+function verifyFirewall(executor: NetworkExecutor, wanted: readonly NftOperation[]): number {
+  for (let attempt = 0; attempt < MOST_LOOKS; attempt++) {
+    const generation = readGeneration(executor.nft);
+    if (observeFirewall(executor.nft, wanted) === "healthy") return generation;
+  }
+  throw new UserError("The firewall is not what it was set to: somebody else keeps changing the table inet skdocker");
+}
+
+const MOST_LOOKS = 5;
 
 /** A new link takes over the parameters of `default`. */
 function asFresh(parameters: Readonly<Record<string, string | null>>): Record<string, string | null> {
@@ -192,11 +207,12 @@ function hasDockerUserRules(executor: NetworkExecutor): boolean {
 function recordLook(
   executor: NetworkExecutor,
   paths: Paths,
-  { network, intent, observed, notices }: {
+  { network, intent, observed, notices, generation }: {
     network: BridgeNetwork;
     intent: NetworkIntent;
     observed: ObservedBridge;
     notices: string[];
+    generation: number;
   },
 ): void {
   const link = findLink(executor.host, network.link);
@@ -208,7 +224,7 @@ function recordLook(
     gateway: network.gateway,
     subnet: intent.subnet,
     mac: network.address,
-    generation: readGeneration(executor.nft),
+    generation,
     uplinks: observed.uplinks.map(({ index, mtu }) => ({ index, mtu })),
     notices,
   };

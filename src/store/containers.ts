@@ -57,6 +57,8 @@ export interface ContainerRecord {
   /** Of the container's first process, once it exists, with its start time in clock ticks since boot. */
   readonly process: { readonly pid: number; readonly startTime: number } | null;
   readonly attachment: AttachmentRecord | null;
+  /** Mount points that were made in a directory used as root file system, to be removed from it again. */
+  readonly made: readonly { readonly path: string; readonly kind: "file" | "directory" }[];
 }
 
 /** A record held by this process. */
@@ -73,6 +75,11 @@ export class HeldRecord implements Disposable {
 
   get record(): ContainerRecord {
     return this.#record;
+  }
+
+  /** The descriptor that holds the lock: a child must close it, or a dead supervisor's record would seem alive. */
+  get fd(): number {
+    return this.#file.fd;
   }
 
   /** Changes the record for every reader at once. */

@@ -1,5 +1,7 @@
 import { pathsOf } from "../../store/paths.ts";
 import { defineCommand } from "../command.ts";
+import { printError } from "../output.ts";
+import { stepListeners } from "../step_listeners.ts";
 
 export const netInit = defineCommand({
   name: "net init",
@@ -12,7 +14,12 @@ export const netInit = defineCommand({
   examples: [{ line: "skdocker net init --explain", says: "Make the network and see how" }],
   async run({ values, globals }) {
     const { initNetwork } = await import("../../network/verbs.ts");
-    await initNetwork(pathsOf(globals), { explain: values.explain ?? false });
+    const { explain = false } = values;
+    const listeners = (await stepListeners({ explain }))({ explain, container: null });
+    for (const notice of await initNetwork(pathsOf(globals), { listener: listeners.network })) {
+      printError(`skdocker: ${notice}\n`);
+    }
+    listeners.finish();
     return 0;
   },
 });

@@ -1,6 +1,7 @@
 import { pathsOf } from "../../store/paths.ts";
 import { UserError } from "../../user_error.ts";
 import { defineCommand } from "../command.ts";
+import { stepListeners } from "../step_listeners.ts";
 
 export const netReset = defineCommand({
   name: "net reset",
@@ -23,8 +24,11 @@ export const netReset = defineCommand({
   async run({ values: { purge, force = false, explain = false }, globals }) {
     if (force && !purge) throw new UserError("--force says nothing without --purge");
     const { purgeNetwork, resetNetwork } = await import("../../network/verbs.ts");
-    if (purge) await purgeNetwork(pathsOf(globals), { force, explain });
-    else await resetNetwork(pathsOf(globals), { explain });
+    const listeners = (await stepListeners({ explain }))({ explain, container: null });
+    const listener = listeners.network;
+    if (purge) await purgeNetwork(pathsOf(globals), { force, listener });
+    else await resetNetwork(pathsOf(globals), { listener });
+    listeners.finish();
     return 0;
   },
 });

@@ -1,0 +1,23 @@
+/** The name server that a container finds at 127.0.0.11, as a service beside it. */
+import type { Attachment } from "../network/attach.ts";
+import type { NetworkStep } from "../network/network_step.ts";
+import { resolverService } from "../network/resolver.ts";
+import { openResolverSockets } from "../network/resolver_sockets.ts";
+import { serverAddresses } from "../network/resolver_upstream.ts";
+import type { StepListener } from "../steps.ts";
+import type { Service } from "./supervise.ts";
+
+/** What the name server is made with. */
+export interface ForwardOptions {
+  readonly upstreams: readonly string[];
+  /** Closes its sockets: they would keep the container's namespace. */
+  readonly undo: DisposableStack;
+  readonly listener?: StepListener<NetworkStep>;
+}
+
+/** Opens the server's sockets in the container's namespace, leads port 53 there, and serves once there is a reactor. */
+export function forwardNames({ namespace }: Attachment, { upstreams, undo, listener }: ForwardOptions): Service {
+  if (!namespace) throw new Error("a container on the host's network needs no name server");
+  const sockets = openResolverSockets(namespace.fd, listener);
+  return undo.use(resolverService({ ...sockets, servers: serverAddresses(upstreams) }));
+}

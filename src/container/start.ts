@@ -1,0 +1,282 @@
+/**
+ * A foreground container from request to exit code: the named steps of a start, each leaving its undo.
+ *
+ *   parent                                        child
+ *   record, lease, namespace, links
+ *   files, mounts, terminal, control group
+ *   clone ─────────────────────────────────────▶  its plan (plan.ts)
+ *   pid into the record, link settled ── go ───▶  execve
+ *   status pipe's end of file ◀─────────────────
+ *   supervise … exit
+ *   everything undone, the record last
+ *
+ * Before the go, the death of this process is the child's; after it the record names the pid, and the next command
+ * ends what is left. So nothing outlives us that nobody knows of.
+ */
+import { execTail, spawnChild } from "../../ffi/clone.ts";
+import { MACHINE } from "../../ffi/syscalls.ts";
+import { addressOf, syscall } from "../../ffi/libc.ts";
+import { isKernelError } from "../../ffi/errno.ts";
+import { type Capability, type CapabilitySet, capabilitySet } from "../kernel/capabilities.ts";
+import { type Cgroup, createCgroup } from "../kernel/cgroup.ts";
+import { Descriptor } from "../kernel/descriptor.ts";
+import { openFile } from "../kernel/files.ts";
+import { O_WRONLY } from "../kernel/open_flags.ts";
+import { processStartTime } from "../kernel/pidfd.ts";
+import { pipe } from "../kernel/pipes.ts";
+import { boundingSet } from "../kernel/privileges.ts";
+import { exitCode, resourceLimit } from "../kernel/process.ts";
+import type { ContainerTerminal } from "../kernel/pty.ts";
+import { resourceNumber } from "../kernel/resource_limits.ts";
+import { seccompFilter } from "../kernel/seccomp.ts";
+import { attachContainer, type Attachment } from "../network/attach.ts";
+import type { NetworkStep } from "../network/network_step.ts";
+import type { StepListener } from "../steps.ts";
+import { announce } from "../steps.ts";
+import { createRecord, type HeldRecord, takeDeadRecords } from "../store/containers.ts";
+import type { Paths } from "../store/paths.ts";
+import { UserError } from "../user_error.ts";
+import type { ContainerStep } from "./container_step.ts";
+import { childError } from "./exec_failure.ts";
+import { makeNameFiles, type NameFiles } from "./name_files.ts";
+import { CHILD_NAMESPACES, childProgram, type ContainerPlan, planContainer } from "./plan.ts";
+import { openRootfs, prepareFiles, type Rootfs, userDatabase } from "./prepare_files.ts";
+import type { RunRequest } from "./request.ts";
+import { type ContainerSpec, type SpecFacts, specFromRequest } from "./spec.ts";
+import { checkStreams, type ContainerStdio, InheritedStdio } from "./stdio.ts";
+import { catchForwardedSignals, type Service, supervise } from "./supervise.ts";
+import { resolveUser } from "./user.ts";
+
+/** Who hears of the steps of a start. */
+export interface StartListeners {
+  readonly network: StepListener<NetworkStep>;
+  readonly container: StepListener<ContainerStep>;
+}
+
+/** Who is told of a start, and how. */
+export interface StartOptions {
+  readonly paths: Paths;
+  /** Asked once the container has an id. */
+  listeners(container: { readonly id: string; readonly name: string }): StartListeners;
+  /** One sentence for the user, while the container starts. */
+  notify(sentence: string): void;
+}
+
+/** Runs a container in the foreground and returns its exit code. Throws, after undoing everything, where it cannot start. */
+export async function runContainer(request: RunRequest, options: StartOptions): Promise<number> {
+  checkStreams(request);
+  if (request.init) throw new UserError("--init is not supported yet");
+  using signals = catchForwardedSignals();
+  using undo = new DisposableStack();
+  const { paths } = options;
+  await clearDead(paths);
+  const record = claimRecord(request, paths);
+  undo.use(record);
+  undo.defer(() => record.remove());
+  const listeners = options.listeners(record.record);
+  const attachment = await attachContainer({ paths, record, options: request.network, listener: listeners.network });
+  undo.defer(() => attachment.release());
+  const prepared = await prepareContainer(request, { ...options, listeners, record, attachment, undo });
+  const container = startChild({ listeners, record, attachment, ...prepared });
+  undo.use(container.pidfd);
+  for (const notice of attachment.notices) options.notify(notice);
+  if (request.lectureVerbose) describeLink(attachment, options);
+  const exit = supervise({ pidfd: container.pidfd.fd, stdio: prepared.stdio, signals, services: prepared.services });
+  return exitCode(exit);
+}
+
+/** Ends and clears away what killed supervisors left, before anything new is claimed. */
+async function clearDead(paths: Paths): Promise<void> {
+  const dead = takeDeadRecords(paths);
+  if (dead.length === 0) return;
+  const { clearAway } = await import("./sweep.ts");
+  clearAway(paths, dead);
+}
+
+function claimRecord(request: RunRequest, paths: Paths): HeldRecord {
+  const id = newId();
+  return createRecord(paths, {
+    id,
+    name: request.name ?? id.slice(0, 12),
+    created: Date.now() / 1000,
+    command: request.command,
+    rootfs: request.rootfs.kind === "directory" ? request.rootfs.path : "busybox",
+    labels: Object.fromEntries(request.labels),
+    networkMode: request.network.mode.kind,
+    process: null,
+    attachment: null,
+    made: [],
+  });
+}
+
+/** 32 random bytes in hexadecimal, as docker's ids. */
+function newId(): string {
+  const bytes = new Uint8Array(32);
+  syscall("getrandom", addressOf(bytes), bytes.length, 0);
+  return bytes.toHex();
+}
+
+/** What is ready before the child exists. */
+interface PreparedContainer {
+  readonly spec: ContainerSpec;
+  readonly plan: (go: number, parentOnly: readonly number[]) => ContainerPlan;
+  readonly stdio: ContainerStdio;
+  readonly services: readonly Service[];
+  /** Descriptors that only the child needs. */
+  readonly forChild: DisposableStack;
+}
+
+interface PrepareContext extends Omit<StartOptions, "listeners"> {
+  readonly listeners: StartListeners;
+  readonly record: HeldRecord;
+  readonly attachment: Attachment;
+  readonly undo: DisposableStack;
+}
+
+/** Root file system, control group, terminal, files; the plan as a function of what is opened last. */
+async function prepareContainer(request: RunRequest, context: PrepareContext): Promise<PreparedContainer> {
+  const { paths, record, attachment, undo } = context;
+  const { id } = record.record;
+  const forChild = undo.use(new DisposableStack());
+  const rootfs = forChild.use(await openRootfs(request.rootfs, paths));
+  const names = await makeNameFiles(request, { paths, record: record.record, attachment: attachment.record });
+  undo.defer(() => names.remove());
+  const cgroup = makeCgroup(request, { id, undo });
+  const bounding = boundingSet();
+  const facts = factsOf(request, { rootfs, names, cgroup, bounding });
+  const spec = specFromRequest(request, facts);
+  const { terminal, devpts } = await makeTerminal(request, undo);
+  const files = prepareFiles(spec, { rootfs, paths, id, terminal: terminal && { devpts, console: terminal.console } });
+  undo.defer(() => files.remove());
+  forChild.use(files);
+  if (files.made.length > 0) record.update({ made: files.made });
+  if (files.inMemory) context.notify("the data root lies on overlayfs, so what the container writes is kept in memory");
+  const stdio = undo.use(await makeStdio(request, terminal));
+  const services = names.forwarder
+    ? [await names.forwarder(attachment, { undo, listener: context.listeners.network })]
+    : [];
+  const inputs = {
+    ...files.inputs,
+    boundingSet: bounding,
+    filter: spec.linux.seccomp === null ? null : seccompFilter({ machine: MACHINE, capabilities: granted(spec) }),
+    cgroups: cgroup
+      ? cgroup.joinPaths.map((path) => ({ path, fd: forChild.use(openFile(path, { flags: O_WRONLY })).fd }))
+      : [],
+    network: attachment.namespace && { fd: attachment.namespace.fd, name: id.slice(0, 12) },
+    stdio: { descriptors: stdio.child, owned: stdio.owned },
+    beforeExec: execTail(),
+  };
+  const plan = (go: number, parentOnly: readonly number[]) => planContainer(spec, { ...inputs, go, parentOnly });
+  return { spec, plan, stdio, services, forChild };
+}
+
+function granted(spec: ContainerSpec): CapabilitySet {
+  return capabilitySet(spec.process.capabilities.bounding.map((name) => name.slice("CAP_".length) as Capability));
+}
+
+/** A host without a place for groups still runs containers; only a limit that cannot be kept is a reason not to. */
+function makeCgroup(request: RunRequest, { id, undo }: { id: string; undo: DisposableStack }): Cgroup | null {
+  const { memory, cpus, pidsLimit } = request;
+  const limits = {
+    ...(memory === null ? {} : { memory }),
+    ...(cpus === null ? {} : { cpus }),
+    ...(pidsLimit === null ? {} : { pids: pidsLimit }),
+  };
+  try {
+    const cgroup = createCgroup(id, { limits });
+    undo.defer(() => cgroup.remove());
+    return cgroup;
+  } catch (error) {
+    if (memory === null && cpus === null && pidsLimit === null && isKernelError(error)) return null;
+    throw error;
+  }
+}
+
+function factsOf(
+  request: RunRequest,
+  { rootfs, names, cgroup, bounding }: {
+    rootfs: Rootfs;
+    names: NameFiles;
+    cgroup: Cgroup | null;
+    bounding: CapabilitySet;
+  },
+): SpecFacts {
+  const { mode } = request.network;
+  const { hard } = resourceLimit(resourceNumber("nofile"));
+  const shared = mode.kind === "container" ? mode.container : mode.kind === "ns" ? mode.path : "";
+  return {
+    rootPath: rootfs.path,
+    hostname: names.hostname,
+    user: resolveUser(request.user, { database: userDatabase(rootfs), groupAdd: request.groupAdd }),
+    boundingSet: bounding,
+    openFilesLimit: Number.isFinite(hard) ? hard : null,
+    network: mode.kind === "host" ? "host" : shared === "" ? "new" : { path: shared },
+    files: names.files,
+    cgroup: cgroup === null ? "none" : cgroup.legacyJoinPaths.length === 0 ? "unified" : { controllers: [] },
+  };
+}
+
+async function makeTerminal(
+  request: RunRequest,
+  undo: DisposableStack,
+): Promise<{ terminal: ContainerTerminal; devpts: Descriptor } | { terminal: null; devpts: null }> {
+  if (!request.tty) return { terminal: null, devpts: null };
+  const { newContainerTerminal, newDevpts } = await import("../kernel/pty.ts");
+  const devpts = undo.use(newDevpts());
+  return { terminal: undo.use(newContainerTerminal(devpts)), devpts };
+}
+
+async function makeStdio({ interactive }: RunRequest, terminal: ContainerTerminal | null): Promise<ContainerStdio> {
+  if (!terminal) return new InheritedStdio({ interactive });
+  const { TerminalStdio } = await import("./terminal_stdio.ts");
+  return new TerminalStdio(terminal, { interactive });
+}
+
+interface StartContext extends PreparedContainer {
+  readonly listeners: StartListeners;
+  readonly record: HeldRecord;
+  readonly attachment: Attachment;
+}
+
+/** Clones the child, records it, lets it go, and waits until it has become the command. */
+function startChild(context: StartContext): { pidfd: Descriptor } {
+  const { record, attachment, spec, stdio, forChild } = context;
+  const go = pipe();
+  using goWrite = go.write;
+  const plan = context.plan(go.read.fd, [goWrite.fd, record.fd]);
+  for (const step of plan.steps) {
+    announce(context.listeners.container, step, { operation: "run", subject: step.command });
+  }
+  using child = spawnChild({
+    program: (status) => childProgram(plan, { status }),
+    flags: CHILD_NAMESPACES,
+    shareMemory: true,
+  });
+  using failed = new DisposableStack();
+  const pidfd = failed.use(new Descriptor(child.pidfd));
+  go.read.close();
+  forChild.dispose();
+  stdio.childStarted();
+  // From here on the child is known: whoever finds this process dead finds it by its pid.
+  failed.defer(() => reap(pidfd));
+  record.update({ process: { pid: child.pid, startTime: processStartTime(child.pid) ?? 0 } });
+  attachment.settle();
+  syscall("write", goWrite.fd, addressOf(GO), 1);
+  const failure = child.awaitExec();
+  if (failure) throw childError(failure, { program: child.program, process: spec.process });
+  failed.move();
+  return { pidfd };
+}
+
+const GO = new Uint8Array(1);
+const SIGKILL = 9;
+
+function reap(pidfd: Descriptor): void {
+  syscall("pidfd_send_signal", pidfd.fd, SIGKILL, 0, 0);
+  syscall("waitid", 3, pidfd.fd, 0, 4, 0); // P_PIDFD, WEXITED: a zombie would keep the namespaces
+}
+
+/** What the lecture's program prints. */
+function describeLink({ record }: Attachment, { notify }: StartOptions): void {
+  if (record) notify(`link ${record.hostLink}, address ${record.ip}/${record.prefix}, gateway ${record.gateway}`);
+}

@@ -1,0 +1,62 @@
+/** What `skdocker info` tells: this host, and which features of its kernel are used or missing. */
+import { isKernelError } from "../../ffi/errno.ts";
+import { readText } from "../kernel/files.ts";
+import { cgroupHierarchies } from "../kernel/cgroup.ts";
+import { pathStatus } from "../kernel/files.ts";
+import { boundingSet } from "../kernel/privileges.ts";
+import { CAPABILITY_COUNT, capabilityNames } from "../kernel/capabilities.ts";
+import { listContainers } from "../store/containers.ts";
+import { readNetwork } from "../store/networks.ts";
+import type { Paths } from "../store/paths.ts";
+import { readSysctl } from "./sysctl.ts";
+
+/** Everything, as nested plain objects. */
+export function collectInfo(paths: Paths): Record<string, unknown> {
+  const bridge = readNetwork(paths, "bridge");
+  return {
+    containers: listContainers(paths).length,
+    bridge: bridge ? `${bridge.link} ${bridge.subnet}` : "not made yet",
+    dataRoot: paths.root,
+    runRoot: paths.runRoot,
+    kernelVersion: text("/proc/sys/kernel/osrelease"),
+    operatingSystem: operatingSystem(),
+    architecture: process.arch === "arm64" ? "aarch64" : "x86_64",
+    cgroups: cgroups(),
+    ipForwarding: readSysctl("net.ipv4.ip_forward"),
+    bridgeNetfilter: readSysctl("net.bridge.bridge-nf-call-iptables") ?? "not loaded",
+    missingCapabilities: capabilityNames(((1n << BigInt(CAPABILITY_COUNT)) - 1n) & ~boundingSet()).join(" "),
+    kernelFeatures: features(),
+  };
+}
+
+function text(path: string): string {
+  try {
+    return readText(path).trim();
+  } catch (error) {
+    if (isKernelError(error, "ENOENT")) return "";
+    throw error;
+  }
+}
+
+function operatingSystem(): string {
+  return /^PRETTY_NAME="?([^"\n]*)/m.exec(text("/etc/os-release"))?.[1] ?? "Linux";
+}
+
+function cgroups(): string {
+  const { unified, legacy } = cgroupHierarchies();
+  const old = Object.keys(legacy);
+  if (unified === undefined) return old.length > 0 ? `version 1 (${old.join(" ")})` : "none: containers run without";
+  return old.length > 0 ? `version 2 and version 1 (${old.join(" ")})` : "version 2";
+}
+
+/** Present, or what is lost without it. */
+function features(): Record<string, string> {
+  const filesystems = text("/proc/filesystems");
+  const has = (present: boolean, lost: string) => present ? "present" : `missing: ${lost}`;
+  return {
+    overlay: has(/\toverlay$/m.test(filesystems), "the built-in busybox cannot be run until the module is loaded"),
+    ipv6: has(pathStatus("/proc/sys/net/ipv6") !== undefined, "nothing, as containers have IPv4 alone"),
+    seccomp: has(pathStatus("/proc/sys/kernel/seccomp") !== undefined, "containers cannot be filtered"),
+    userNamespaces: has(pathStatus("/proc/self/ns/user") !== undefined, "nothing yet"),
+  };
+}
