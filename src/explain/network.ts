@@ -14,10 +14,10 @@ const WHY: Readonly<Record<NetworkPurpose, string>> = {
   bridge: "The containers' switch, whose own address is their gateway: made down, set up when it is safe",
   harden: "While the link is down: nothing a container advertises may move the host's routes (CVE-2020-13401)",
   forward: "Packets are passed on by these links alone; the host's own switch, ip_forward, stays as it is",
-  firewall: "Before any container is there: networks kept apart, answers let in, sources hidden behind the host",
+  firewall: "Rules before traffic: networks kept apart, answers let in, sources hidden behind the host",
   namespace:
     "A network of the container's own, ready before a process is in it; what it inherits from the host is cleared",
-  pair: "The cable between host and container, made with both ends down",
+  pair: "The cable between host and container: made down, set up when it is safe",
   address: "Before the end is up, so that it is never up without its address",
   route: "The way out, last: it needs the link up and the gateway in reach",
   neighbour: "The host still knows this address as another container's",

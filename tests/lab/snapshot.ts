@@ -97,7 +97,7 @@ function lines(text: string): string[] {
 }
 
 /** All items of the JSON arrays (or the one object) that stand in `text`, one a line. */
-function jsonItems(text: string): unknown[] {
+export function jsonItems(text: string): unknown[] {
   return lines(text).flatMap((line) => {
     const value: unknown = JSON.parse(line);
     return Array.isArray(value) ? value : [value];
