@@ -41,7 +41,7 @@ export function networkLine(step: NetworkStep, { namespace }: NetworkContext): s
     case "change firewall":
       return inside(step.side, namespace) + nftLine(step.operation);
     case "add bridge":
-      return line("ip", ["link", "add", step.link, ...identity(step), "type", "bridge"]);
+      return line("ip", ["link", "add", step.link, ...["address", step.address], "type", "bridge"]);
     case "add veth":
       return line("ip", ["link", "add", ...vethWords(step, namespace)]);
     default:
