@@ -4,7 +4,7 @@
  * Builders make requests and do nothing else; what sends them is {@link NetlinkSocket.transact}.
  */
 import { addressOf, check, syscall } from "../../../ffi/libc.ts";
-import type { StructValues } from "../../../ffi/struct.ts";
+import { struct, type StructValues } from "../../../ffi/struct.ts";
 import type { Mac } from "../mac.ts";
 import { type Ipv4Settings, ipv4Settings, type Ipv6Settings, ipv6Settings } from "./devconf.ts";
 import { DELETE_LINK, GET_LINK, type IFLA_BRPORT, LINK, NEW_LINK } from "./link_message.ts";
@@ -238,15 +238,14 @@ export function getLink(socket: NetlinkSocket, link: LinkRef): Link {
 
 // include/uapi/linux/sockios.h, if.h: struct ifreq is a name of 16 bytes and a union of 24.
 const SIOCGIFINDEX = 0x8933;
-const IFREQ_BYTES = 40;
+const IFREQ = struct("ifreq", { name: { bytes: IFNAMSIZ }, index: "s32", rest: { bytes: 20 } });
 
 /** The index of a link, without all else that {@link getLink} reads. Throws the KernelError ENODEV where there is none. */
 export function linkIndex(socket: NetlinkSocket, name: string): number {
-  const bytes = new Uint8Array(IFREQ_BYTES);
-  new TextEncoder().encodeInto(checkLinkName(name), bytes);
+  const bytes = IFREQ.encode({ name: new TextEncoder().encode(checkLinkName(name)) });
   const doing = { operation: "find link", subject: name };
   check(syscall("ioctl", socket.fd, SIOCGIFINDEX, addressOf(bytes)), doing);
-  return new DataView(bytes.buffer).getInt32(IFNAMSIZ, true);
+  return IFREQ.decode(bytes).index;
 }
 
 /** All links of the socket's namespace, or the ports of one bridge. */

@@ -250,6 +250,9 @@ export class NetlinkSocket implements Disposable {
 
   /** From here on {@link receive} hears of these groups (RTNLGRP_*: numbers, not bits). */
   subscribe(groups: readonly number[]): void {
+    // A socket without a port of its own hears nothing. One that has sent something has one (EINVAL).
+    const bound = syscall("bind", this.fd, addressOf(SOCKADDR_NL.encode({ family: AF_NETLINK })), SOCKADDR_NL.size);
+    if (bound !== -errnoNumber("EINVAL")) check(bound, { operation: "bind", subject: "a netlink socket" });
     this.#set(SOL_SOCKET, SO_RCVBUFFORCE, NOTIFICATION_MEMORY);
     for (const group of groups) this.#set(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
   }
