@@ -223,6 +223,19 @@ export class Lab implements Disposable {
     return parseSnapshot(this.output(["sh", "-c", snapshotScript([this.dataRoot, this.runRoot])]));
   }
 
+  /** A snapshot of a host at rest: what the kernel does a moment after a process has ended (links, cgroups) is done. */
+  async settled(): Promise<Snapshot> {
+    let last = this.snapshot();
+    await until("the host to be at rest", async () => {
+      await Bun.sleep(150);
+      const now = this.snapshot();
+      const same = difference(last, now).length === 0;
+      last = now;
+      return same;
+    });
+    return last;
+  }
+
   /** Throws, naming each difference, unless the host is as it was at `before`. `except` leaves lines out by pattern. */
   expectUnchanged(before: Snapshot, options: { except?: RegExp } = {}): void {
     const changes = difference(before, this.snapshot()).filter((line) => options.except?.test(line) !== true);

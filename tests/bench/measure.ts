@@ -25,8 +25,7 @@ export async function race(
   const samples = new Map<string, number[]>(rivals.map((rival) => [rival.name, []]));
   // The first run of each makes what later runs find: the bridge, the unpacked busybox, warm caches.
   for (const rival of rivals) timeOnce(rival);
-  await until("the last link to go", () => vethCount(options.ours) === 0);
-  const before = options.ours.snapshot();
+  const before = await options.ours.settled();
   for (let round = 0; round < options.rounds; round++) {
     for (let turn = 0; turn < rivals.length; turn++) {
       const rival = rivals[(round + turn) % rivals.length];
@@ -43,13 +42,9 @@ async function nothingLeft(lab: Lab, before: Snapshot): Promise<void> {
   await lab.unchanged(before, { timeout: 5000 });
 }
 
-function vethCount(lab: Lab): number {
-  return lab.ip("link", "show", "type", "veth").filter((link) => link.ifname !== "eth0").length;
-}
-
 /** `count` containers that wait for the end of one pipe, from one shell; `end()` ends them all. */
 async function crowd(lab: Lab, count: number): Promise<{ end: () => Promise<void> }> {
-  const before = lab.snapshot();
+  const before = await lab.settled();
   const loop =
     `i=0; while [ $i -lt ${count} ]; do ${lab.binary} run --rm -i busybox cat <&3 >/dev/null & i=$((i + 1)); done; wait`;
   const shell = lab.spawn(["sh", "-c", `exec 3<&0; ${loop}`], { stdin: "pipe" });
@@ -96,7 +91,7 @@ export async function burst(
   const alone: number[] = [];
   const many: number[] = [];
   run(1, 1);
-  const before = lab.snapshot();
+  const before = await lab.settled();
   for (let round = 0; round < options.rounds; round++) {
     alone.push(median5(() => run(1, 1)));
     many.push(run(options.count, options.parallel));

@@ -32,6 +32,8 @@ section end`;
 const VOLATILE = new Set([
   "ifindex",
   "link_index",
+  // A bridge's carrier follows its ports, up to a second late.
+  "operstate",
   "stats",
   "stats64",
   "handle",
@@ -108,9 +110,15 @@ function field(item: unknown, key: string): unknown {
   return Object(item)[key];
 }
 
-/** JSON with volatile keys left out. */
+/** Flags that follow the carrier; UP, which somebody sets, stays. */
+const VOLATILE_FLAGS = new Set(["NO-CARRIER", "LOWER_UP", "M-DOWN", "linkdown"]);
+
+/** JSON with volatile keys and flags left out. */
 function stable(item: unknown): string {
-  return JSON.stringify(item, (key, value) => VOLATILE.has(key) ? undefined : value);
+  return JSON.stringify(item, (key, value) => {
+    if (VOLATILE.has(key)) return undefined;
+    return key === "flags" && Array.isArray(value) ? value.filter((flag) => !VOLATILE_FLAGS.has(flag)) : value;
+  });
 }
 
 /** What differs, a line each: "- links: …" was there before and is gone, "+ nft: …" is new. Empty when equal. */

@@ -46,7 +46,7 @@ test("the internet sees the host's address, and cannot come in by itself", async
 test("ip link shows the pairs: ports of the bridge outside, eth0@ifN inside, each naming the other", async () => {
   using lab = Lab.create();
   const shell = new ContainerShell(lab);
-  const [, own, peer] = /(\d+): eth0@if(\d+): .*state UP/.exec(await shell.output("ip link show eth0")) ?? [];
+  const [, own, peer] = /(\d+): eth0@if(\d+): .*UP,LOWER_UP/.exec(await shell.output("ip link show eth0")) ?? [];
   const [port] = lab.ip("link", "show", "master", "skbr0");
   expect([port.ifindex, port.link_index]).toEqual([Number(peer), Number(own)]);
   expect(port.linkinfo).toMatchObject({ info_kind: "veth", info_slave_kind: "bridge" });
@@ -111,7 +111,7 @@ test("what one container does to its own link, address and routes, another does 
 test("when the containers have ended, the bridge is as init made it", async () => {
   using lab = Lab.create();
   expect(lab.skdocker("run", "--rm", "busybox", "true").code).toBe(0);
-  const before = lab.snapshot();
+  const before = await lab.settled();
   const shells = [new ContainerShell(lab), new ContainerShell(lab)];
   for (const shell of shells) await shell.reaches("baidu.com");
   expect(difference(before, lab.snapshot()).filter((line) => line.startsWith("+ links"))).toHaveLength(2);

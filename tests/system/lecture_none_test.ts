@@ -1,6 +1,6 @@
 /** The lecture's first network: none at all. */
 import { expect, test } from "bun:test";
-import { Lab, until } from "../lab.ts";
+import { Lab } from "../lab.ts";
 import { ContainerShell } from "../lab/shell.ts";
 
 const ALONE = ["run", "--rm", "--network", "none,lo=down"];
@@ -21,7 +21,7 @@ test("with lo=down lo is the only link, and down; without the option it is up", 
   using lab = Lab.create();
   const down = lab.skdocker(...ALONE, "busybox", "ip", "address").stdout;
   expect(down.match(/^\d+: .*$/gm)).toHaveLength(1);
-  expect(down).toMatch(/^1: lo: <LOOPBACK> .* state DOWN/);
+  expect(down).toStartWith("1: lo: <LOOPBACK> ");
   expect(down).not.toContain("inet");
   const up = lab.skdocker("run", "--rm", "--network", "none", "busybox", "ip", "address").stdout;
   expect(up).toMatch(/^1: lo: <LOOPBACK,UP,LOWER_UP>/);
@@ -53,10 +53,10 @@ test("tcpdump on lo shows the container's packets to itself", async () => {
 test("a container without a network leaves nothing on the host, while it runs and afterwards", async () => {
   using lab = Lab.create();
   lab.skdocker("run", "--rm", "--network", "none", "busybox", "true");
-  const before = lab.snapshot();
+  const before = await lab.settled();
   const shell = new ContainerShell(lab, "--network", "none");
   await shell.output("true");
   expect(lab.ip("link", "show").map((link) => link.ifname)).toEqual(["lo", "eth0"]);
   await shell.exit();
-  await until("the host to be as before", () => JSON.stringify(lab.snapshot()) === JSON.stringify(before));
+  await lab.unchanged(before);
 });

@@ -63,7 +63,7 @@ test("the lecture's own commands, typed by hand on both sides, lead to the same 
 test("when its container ends, the pair is gone, and the next one starts anew", async () => {
   using lab = Lab.create();
   lab.skdocker("run", "--rm", "--network", "ptp", "busybox", "true");
-  const before = lab.snapshot();
+  const before = await lab.settled();
   expect(lab.skdocker("run", "--rm", "--network", "ptp", "busybox", "ping", "-c1", "-W2", INTERNET).code).toBe(0);
   await lab.unchanged(before);
 });
