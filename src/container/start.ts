@@ -51,6 +51,8 @@ import { resolveUser } from "./user.ts";
 export interface StartListeners {
   readonly network: StepListener<NetworkStep>;
   readonly container: StepListener<ContainerStep>;
+  /** After the last step of a start that succeeded. */
+  finish(): void;
 }
 
 /** Who is told of a start, and how. */
@@ -79,6 +81,7 @@ export async function runContainer(request: RunRequest, options: StartOptions): 
   const prepared = await prepareContainer(request, { ...options, listeners, record, attachment, undo });
   const container = startChild({ listeners, record, attachment, ...prepared });
   undo.use(container.pidfd);
+  listeners.finish();
   for (const notice of attachment.notices) options.notify(notice);
   if (request.lectureVerbose) describeLink(attachment, options);
   const exit = supervise({ pidfd: container.pidfd.fd, stdio: prepared.stdio, signals, services: prepared.services });
