@@ -19,7 +19,6 @@ import type { NetlinkSocket } from "./socket.ts";
 
 // include/uapi/linux/rtnetlink.h
 export const RTNLGRP_IPV4_IFADDR = 5;
-export const RTNLGRP_IPV6_IFADDR = 9;
 
 // include/uapi/linux/if_addr.h
 const IFA_F_NODAD = 0x02;
@@ -135,7 +134,7 @@ export function readAddressNotification(
 }
 
 /** The address a message tells of. Throws a RangeError for one that has none. */
-export function decodeAddress({ header, attributes }: MessageOf<typeof ADDRESS>): LinkAddress {
+function decodeAddress({ header, attributes }: MessageOf<typeof ADDRESS>): LinkAddress {
   const { IFA_ADDRESS, IFA_LOCAL } = attributes;
   // IPv6 without a peer has IFA_ADDRESS alone; IPv4 has both, IFA_LOCAL being the link's own.
   const address = IFA_LOCAL ?? IFA_ADDRESS;

@@ -226,14 +226,15 @@ export class AttributeReader {
     const left = this.#end - this.#next;
     if (left <= 0) return false;
     if (left < NLA_HDRLEN) throw new RangeError(`truncated: ${left} bytes are left, too few for an attribute`);
-    this.#at = this.#next;
-    const length = this.#little(2);
-    this.#at += 2;
-    this.type = this.#little(2) & NLA_TYPE_MASK;
+    const bytes = this.#bytes;
+    const at = this.#next;
+    // There are at least four bytes. An answer about a link has some sixty attributes, so this loops over nothing.
+    const length = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+    this.type = ((bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8)) & NLA_TYPE_MASK;
     if (length < NLA_HDRLEN || length > left) {
       throw new RangeError(`attribute ${this.type} is truncated: it says ${length} bytes, ${left} are left`);
     }
-    this.#at += 2;
+    this.#at = at + NLA_HDRLEN;
     this.length = length - NLA_HDRLEN;
     this.#next += align(length);
     return true;

@@ -266,7 +266,7 @@ export function readLinkNotification(message: RawMessage): { removed: boolean; l
 }
 
 /** The link a message tells of. */
-export function decodeLink({ header, attributes }: MessageOf<typeof LINK>): Link {
+function decodeLink({ header, attributes }: MessageOf<typeof LINK>): Link {
   const info = attributes.IFLA_LINKINFO;
   return {
     index: header.index,

@@ -17,8 +17,7 @@ import {
   writeAttributes,
 } from "./schema.ts";
 
-export const NLM_F_REQUEST = 0x01;
-export const NLM_F_MULTI = 0x02;
+const NLM_F_REQUEST = 0x01;
 export const NLM_F_ACK = 0x04;
 export const NLM_F_DUMP_INTR = 0x10;
 export const NLM_F_DUMP = 0x300;

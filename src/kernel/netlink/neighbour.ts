@@ -15,9 +15,6 @@ import {
 import type { AttributeTable } from "./schema.ts";
 import type { NetlinkSocket } from "./socket.ts";
 
-// include/uapi/linux/rtnetlink.h
-export const RTNLGRP_NEIGH = 3;
-
 /** NUD_*: what the kernel thinks of an entry. */
 const STATES = {
   none: 0x00,
@@ -142,7 +139,7 @@ export function readNeighbourNotification(
 }
 
 /** The entry a message tells of. Throws a RangeError for one without an address. */
-export function decodeNeighbour({ header, attributes }: MessageOf<typeof NEIGHBOUR>): Neighbour {
+function decodeNeighbour({ header, attributes }: MessageOf<typeof NEIGHBOUR>): Neighbour {
   if (attributes.NDA_DST === undefined) throw new RangeError("the kernel told of a neighbour without NDA_DST");
   return { link: header.link, address: attributes.NDA_DST, mac: attributes.NDA_LLADDR, state: stateName(header.state) };
 }

@@ -9,7 +9,6 @@ import type { AttributeTable } from "./schema.ts";
 
 // include/uapi/linux/rtnetlink.h
 export const RTNLGRP_IPV4_NETCONF = 24;
-export const RTNLGRP_IPV6_NETCONF = 25;
 
 const NETCONFA = {
   NETCONFA_IFINDEX: [1, "s32"],

@@ -28,9 +28,6 @@ import { type AttributeTable, nested, readAttributes } from "./schema.ts";
 import { type Scope, scopeName, scopeNumber } from "./scope.ts";
 import type { NetlinkSocket } from "./socket.ts";
 
-export const RTNLGRP_IPV4_ROUTE = 7;
-export const RTNLGRP_IPV6_ROUTE = 11;
-
 export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;
 const RT_TABLE_UNSPEC = 0;
@@ -244,7 +241,7 @@ export function readRouteNotification(message: RawMessage): { removed: boolean; 
 }
 
 /** The route a message tells of. */
-export function decodeRoute({ header, attributes }: MessageOf<typeof ROUTE>): Route {
+function decodeRoute({ header, attributes }: MessageOf<typeof ROUTE>): Route {
   const family = header.family === AF_INET ? "ipv4" : "ipv6";
   const zero = family === "ipv4" ? ipv4FromNumber(0) : parseIpv6("::");
   return {

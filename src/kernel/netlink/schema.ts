@@ -29,7 +29,7 @@ interface ScalarValues {
   ip: IpAddress;
   mac: Mac;
   /** An array of u32 in host order. */
-  u32s: readonly number[];
+  u32s: Uint32Array;
 }
 
 type Scalar = keyof ScalarValues;
@@ -78,10 +78,12 @@ export type AttributeValues<Table extends AttributeTable> = Table extends unknow
 /** Any table's values, as the codec sees them. */
 export type LooseValues = Readonly<Record<string, unknown>>;
 
+/** The type of an attribute that holds attributes. */
 export function nested<const Table extends AttributeTable>(table: Table): Nested<Table> {
   return { form: "nested", table };
 }
 
+/** The type of an attribute that holds a structure with attributes behind it. */
 export function body<Fields extends FieldTable, const Table extends AttributeTable>(
   struct: Struct<Fields>,
   table: Table,
@@ -89,6 +91,7 @@ export function body<Fields extends FieldTable, const Table extends AttributeTab
   return { form: "body", struct, table };
 }
 
+/** The type of an attribute that holds attributes of the table that the text of its sibling `by` names. */
 export function choice<
   const By extends string,
   const Tables extends Readonly<Record<string, AttributeTable>>,
@@ -162,7 +165,7 @@ function writeScalar(
     case "mac":
       return writer.bytesOf(number, macBytes(value as string));
     case "u32s":
-      return writer.bytesOf(number, new Uint8Array(Uint32Array.from(value as number[]).buffer));
+      return writer.bytesOf(number, new Uint8Array((value as Uint32Array).slice().buffer));
   }
 }
 
@@ -170,13 +173,17 @@ const rowsByNumber = new WeakMap<AttributeTable, (string | undefined)[]>();
 
 /** The kernel's name of an attribute number; of two rows with one number the first. */
 export function attributeName(table: AttributeTable, number: number): string | undefined {
+  return namesOf(table)[number];
+}
+
+function namesOf(table: AttributeTable): readonly (string | undefined)[] {
   let names = rowsByNumber.get(table);
   if (names === undefined) {
     names = [];
     for (const name in table) names[(table[name] as readonly [number, unknown])[0]] ??= name;
     rowsByNumber.set(table, names);
   }
-  return names[number];
+  return names;
 }
 
 /**
@@ -189,8 +196,9 @@ export function readAttributes<Table extends AttributeTable>(
   { keepUnknown = false }: { keepUnknown?: boolean } = {},
 ): AttributeValues<Table> {
   const values: Record<string, unknown> = {};
+  const names = namesOf(table);
   while (reader.next()) {
-    const name = attributeName(table, reader.type);
+    const name = names[reader.type];
     const type = name === undefined ? undefined : table[name]?.[1];
     if (name === undefined || type === undefined) {
       if (keepUnknown) values[`#${reader.type}`] = reader.bytes().slice();
@@ -233,8 +241,7 @@ function readScalar(reader: AttributeReader, name: string, type: Scalar): unknow
       return formatMac(reader.bytes());
     case "u32s": {
       if (reader.length % 4 !== 0) reader.mismatch(name, "u32 array");
-      const copy = reader.bytes().slice();
-      return Array.from(new Uint32Array(copy.buffer));
+      return new Uint32Array(reader.bytes().slice().buffer);
     }
     default:
       return reader[type](name);
@@ -267,7 +274,7 @@ function formatValue(
   if (type === "ip" && typeof value === "number") return formatIpv4(ipv4FromNumber(value));
   if (type === "flag") return "yes";
   if (value instanceof Uint8Array) return value.toHex();
-  if (Array.isArray(value)) return `[${value.join(" ")}]`;
+  if (value instanceof Uint32Array) return `[${value.join(" ")}]`;
   return type === "string" || type === "text" ? JSON.stringify(value) : String(value);
 }
 
