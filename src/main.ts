@@ -1,4 +1,5 @@
 /** argv → command → exit code. The only place that ends the process, and the only one that prints an error. */
+import { syscall } from "../ffi/libc.ts";
 import { runCommandLine } from "./cli/command_line.ts";
 import { printError } from "./cli/output.ts";
 import { describeError, exitCodeOf, stackOf } from "./cli/report.ts";
@@ -23,8 +24,14 @@ function main(words: readonly string[]): number | Promise<number> {
   }
 }
 
+/** Ends the process at once: the engine's own way out takes a millisecond to tidy up what nobody needs any more. */
+function exit(code: number): never {
+  syscall("exit_group", code);
+  process.exit(code); // not reached
+}
+
 // Exits at once: what is still open belongs to nobody. There is no top-level `await`, so that a command
 // that needs no event loop never enters one.
 const code = main(process.argv.slice(2));
-if (typeof code === "number") process.exit(code);
-else void code.then((result) => process.exit(result));
+if (typeof code === "number") exit(code);
+else void code.then(exit);

@@ -1,5 +1,5 @@
 /** From the words of `run`, or of the lecture's form, to the container's exit code. */
-import { statSync } from "node:fs";
+import { pathStatus } from "../kernel/files.ts";
 import { UserError } from "../user_error.ts";
 import type { Globals } from "./command.ts";
 import { requestFromFlags, type RunValues } from "./run_request.ts";
@@ -11,7 +11,7 @@ import { isTerminal } from "./terminal.ts";
 
 /** Whether a directory of that name is in the current one. */
 export function isDirectory(name: string): boolean {
-  return statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return name !== "" && pathStatus(`${name}/.`)?.type === "directory";
 }
 
 /** `skdocker run …`; returns the exit code. */

@@ -68,7 +68,7 @@ export interface StartOptions {
 export async function runContainer(request: RunRequest, options: StartOptions): Promise<number> {
   checkStreams(request);
   if (request.init) throw new UserError("--init is not supported yet");
-  using signals = catchForwardedSignals();
+  const signals = catchForwardedSignals(); // to the end: what comes after it belongs to no container
   using undo = new DisposableStack();
   const { paths } = options;
   await clearDead(paths);

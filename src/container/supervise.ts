@@ -18,7 +18,8 @@ const SIGTTIN = 21;
 const SIGTTOU = 22;
 const SIGURG = 23;
 const SIGWINCH = 28;
-const HIGHEST_SIGNAL = 64;
+/** The real-time signals above it are left alone: catching all of them would cost as much as the rest of a start. */
+const HIGHEST_SIGNAL = 31;
 
 /**
  * What is not passed on: our own children's, writes of our own to a closed pipe, and the three by which a shell

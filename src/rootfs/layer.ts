@@ -3,6 +3,7 @@
  */
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
 import { makeDirectories, makeDirectory } from "../kernel/files.ts";
+import { AT_FDCWD, AT_REMOVEDIR } from "../kernel/open_flags.ts";
 import type { Paths } from "../store/paths.ts";
 import { removeTree } from "./remove_tree.ts";
 
@@ -38,7 +39,32 @@ export function makeLayer(paths: Paths, id: string): Layer {
 
 /** Removes a container's layer, whatever the container has put there. Nothing happens where there is none. */
 export function removeLayer(paths: Paths, id: string): void {
-  removeTree(paths.containerData(id));
+  const directory = paths.containerData(id);
+  if (!removeUntouched(directory)) removeTree(directory);
+}
+
+/** What overlayfs itself makes in a work directory (ovl_workdir_create, "volatile"), innermost first. */
+const OVERLAY_FILES = ["/work/work/incompat/volatile/dirty"] as const;
+const OVERLAY_DIRECTORIES = [
+  "/work/work/incompat/volatile",
+  "/work/work/incompat",
+  "/work/work",
+  "/work",
+  "/upper",
+  "",
+] as const;
+
+/** Removes a layer that nothing was written to, by name; false where there is more in it, or it is not there. */
+function removeUntouched(directory: string): boolean {
+  for (const name of OVERLAY_FILES) unlink(directory + name, 0);
+  let last = 0;
+  for (const name of OVERLAY_DIRECTORIES) last = unlink(directory + name, AT_REMOVEDIR);
+  return last === 0;
+}
+
+function unlink(path: string, flags: number): number {
+  const name = cString(path);
+  return syscall("unlinkat", AT_FDCWD, addressOf(name), flags);
 }
 
 function isOverlay(path: string): boolean {

@@ -1,5 +1,4 @@
 /** `--env` and `--env-file`: the variables a container gets on top of its defaults. */
-import { readFileSync } from "node:fs";
 import { UserError } from "../../user_error.ts";
 import { invalidArgument } from "./invalid.ts";
 
@@ -21,7 +20,7 @@ export function addVariable(environment: Map<string, string>, text: string, call
 export function addVariablesOf(environment: Map<string, string>, path: string, caller: CallerEnvironment): void {
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(path);
+    bytes = process.getBuiltinModule("node:fs").readFileSync(path);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
     throw new UserError(`cannot read the environment file "${path}": ${code}`);
