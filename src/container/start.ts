@@ -165,7 +165,7 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
     cgroups: cgroup
       ? cgroup.joinPaths.map((path) => ({ path, fd: forChild.use(openFile(path, { flags: O_WRONLY })).fd }))
       : [],
-    network: attachment.namespace && { fd: attachment.namespace.fd, name: id.slice(0, 12) },
+    network: attachment.namespace && { fd: attachment.namespace.fd, name: namespacePath(request, record.record.name) },
     stdio: { descriptors: stdio.child, owned: stdio.owned },
     beforeExec: execTail(),
   };
@@ -175,6 +175,11 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
 
 function granted(spec: ContainerSpec): CapabilitySet {
   return capabilitySet(spec.process.capabilities.bounding.map((name) => name.slice("CAP_".length) as Capability));
+}
+
+/** Where ip-netns(8) would have the namespace, which for skdocker itself is a descriptor. */
+function namespacePath({ network: { mode } }: RunRequest, name: string): string {
+  return mode.kind === "ns" ? mode.path : `/run/netns/${mode.kind === "container" ? mode.container : name}`;
 }
 
 /** A host without a place for groups still runs containers; only a limit that cannot be kept is a reason not to. */
