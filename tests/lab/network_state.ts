@@ -2,7 +2,7 @@
  * All that can be seen of one network namespace, taken with ip(8), nft(8) and grep(1), for comparing two worlds that
  * shall be equal. What tells one making of the same thing from another is left out, nothing else.
  */
-import { difference, jsonItems, type Snapshot } from "./snapshot.ts";
+import { jsonItems, type Snapshot } from "./snapshot.ts";
 
 /** A shell script, to be run inside the namespace, whose output {@link parseNetworkState} reads. */
 export const NETWORK_STATE = `set +e
@@ -71,5 +71,3 @@ function text(item: unknown): string {
     return key === "elem" && Array.isArray(value) ? value.map((each) => JSON.stringify(each)).sort() : value;
   });
 }
-
-export { difference };
