@@ -1,4 +1,5 @@
 /** Who hears of the steps of a command: nobody, `--explain`, or in test builds whoever makes one of them fail. */
+import { isCall, type SyscallProgram } from "../../ffi/program.ts";
 import type { ContainerStep } from "../container/container_step.ts";
 import type { NetworkStep } from "../network/network_step.ts";
 import type { StepListener } from "../steps.ts";
@@ -8,6 +9,8 @@ import { printError } from "./output.ts";
 export interface Listeners {
   readonly network: StepListener<NetworkStep>;
   readonly container: StepListener<ContainerStep>;
+  /** Test builds: the child's program with one of its calls made to fail. */
+  readonly program?: (program: SyscallProgram) => SyscallProgram;
   /** After the last step. */
   finish(): void;
 }
@@ -47,10 +50,14 @@ function explaining(
   };
 }
 
-/** Test builds: the step numbered by SKDOCKER_FAIL_STEP, from 1, fails. */
+/**
+ * Test builds: the step numbered by SKDOCKER_FAIL_STEP, from 1, fails; or the system call of the child's program
+ * numbered by SKDOCKER_FAIL_CALL, by being made on a descriptor that is none (EBADF).
+ */
 function failing(listeners: Listeners): Listeners {
   const wanted = Number(process.env["SKDOCKER_FAIL_STEP"] ?? 0);
   let steps = 0;
+  let calls = 0;
   const counting = <Step>(listener: StepListener<Step>): StepListener<Step> => (step) => {
     const verdict = listener(step);
     return ++steps === wanted ? "fail" : verdict;
@@ -58,9 +65,21 @@ function failing(listeners: Listeners): Listeners {
   return {
     network: counting(listeners.network),
     container: counting(listeners.container),
+    program: (program) => {
+      calls = program.items.filter(isCall).length;
+      return withFailingCall(program, Number(process.env["SKDOCKER_FAIL_CALL"] ?? 0));
+    },
     finish: () => {
       listeners.finish();
-      printError(`skdocker-faults: ${steps} steps\n`);
+      printError(`skdocker-faults: ${steps} steps, ${calls} calls\n`);
     },
   };
+}
+
+function withFailingCall(program: SyscallProgram, wanted: number): SyscallProgram {
+  let calls = 0;
+  const items = program.items.map((item) => {
+    return isCall(item) && ++calls === wanted ? { ...item, call: "close" as const, args: [-1] } : item;
+  });
+  return { ...program, items };
 }

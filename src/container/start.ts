@@ -14,6 +14,7 @@
  * ends what is left. So nothing outlives us that nobody knows of.
  */
 import { execTail, spawnChild } from "../../ffi/clone.ts";
+import type { SyscallProgram } from "../../ffi/program.ts";
 import { MACHINE } from "../../ffi/syscalls.ts";
 import { addressOf, syscall } from "../../ffi/libc.ts";
 import { isKernelError } from "../../ffi/errno.ts";
@@ -33,10 +34,11 @@ import { attachContainer, type Attachment } from "../network/attach.ts";
 import type { NetworkStep } from "../network/network_step.ts";
 import type { StepListener } from "../steps.ts";
 import { announce } from "../steps.ts";
-import { createRecord, type HeldRecord, takeDeadRecords } from "../store/containers.ts";
+import { createRecord, type HeldRecord } from "../store/containers.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";
 import type { ContainerStep } from "./container_step.ts";
+import { clearDead } from "./dead.ts";
 import { childError } from "./exec_failure.ts";
 import { makeNameFiles, type NameFiles } from "./name_files.ts";
 import { CHILD_NAMESPACES, childProgram, type ContainerPlan, planContainer } from "./plan.ts";
@@ -51,6 +53,8 @@ import { resolveUser } from "./user.ts";
 export interface StartListeners {
   readonly network: StepListener<NetworkStep>;
   readonly container: StepListener<ContainerStep>;
+  /** The child's program as it is to be run: in test builds one of its calls may have been made to fail. */
+  readonly program?: (program: SyscallProgram) => SyscallProgram;
   /** After the last step of a start that succeeded. */
   finish(): void;
 }
@@ -71,7 +75,7 @@ export async function runContainer(request: RunRequest, options: StartOptions): 
   const signals = catchForwardedSignals(); // to the end: what comes after it belongs to no container
   using undo = new DisposableStack();
   const { paths } = options;
-  await clearDead(paths);
+  await clearDead(paths); // before anything new is claimed
   const record = claimRecord(request, paths);
   undo.use(record);
   undo.defer(() => record.remove());
@@ -86,14 +90,6 @@ export async function runContainer(request: RunRequest, options: StartOptions): 
   if (request.lectureVerbose) describeLink(attachment, options);
   const exit = supervise({ pidfd: container.pidfd.fd, stdio: prepared.stdio, signals, services: prepared.services });
   return exitCode(exit);
-}
-
-/** Ends and clears away what killed supervisors left, before anything new is claimed. */
-async function clearDead(paths: Paths): Promise<void> {
-  const dead = takeDeadRecords(paths);
-  if (dead.length === 0) return;
-  const { clearAway } = await import("./sweep.ts");
-  clearAway(paths, dead);
 }
 
 function claimRecord(request: RunRequest, paths: Paths): HeldRecord {
@@ -256,7 +252,10 @@ function startChild(context: StartContext): { pidfd: Descriptor } {
     announce(context.listeners.container, step, { operation: "run", subject: step.command });
   }
   using child = spawnChild({
-    program: (status) => childProgram(plan, { status }),
+    program: (status) => {
+      const program = childProgram(plan, { status });
+      return context.listeners.program?.(program) ?? program;
+    },
     flags: CHILD_NAMESPACES,
     shareMemory: true,
   });

@@ -105,18 +105,16 @@ export class HeldRecord implements Disposable {
 /** Makes a record, held by this process, with its name. Throws a {@link UserError} where the name is taken. */
 export function createRecord(paths: Paths, record: ContainerRecord): HeldRecord {
   using _lock = takeLock(paths.stateLock, "exclusive");
-  claimName(paths, record);
   const path = paths.containerRecord(record.id);
-  try {
-    const file = createFile(path);
-    lockFile(file.fd, LOCK_EX, path);
-    appendRecord(file, record);
-    return new HeldRecord({ paths, file, record });
-  } catch (error) {
-    removeFile(path);
-    removeFile(paths.name(record.name));
-    throw error;
-  }
+  using failed = new DisposableStack();
+  const file = failed.use(createFile(path));
+  failed.defer(() => removeFile(path));
+  lockFile(file.fd, LOCK_EX, path);
+  appendRecord(file, record);
+  // The record first: a name without one would be found by nobody, should this process be killed between the two.
+  claimName(paths, record);
+  failed.move();
+  return new HeldRecord({ paths, file, record });
 }
 
 function createFile(path: string): Descriptor {
@@ -153,8 +151,20 @@ export function readRecord(paths: Paths, id: string): ContainerRecord | undefine
 
 function lastRecord(file: Descriptor): ContainerRecord | undefined {
   const lines = new TextDecoder().decode(readAll(file.fd)).split("\n");
-  const last = lines.at(-2); // what follows the last line's end is empty, or was cut off
-  return last === undefined ? undefined : JSON.parse(last) as ContainerRecord;
+  // What follows the last line's end is empty, or was cut off; a full disk can have cut off one before it, too.
+  for (let index = lines.length - 2; index >= 0; index--) {
+    const record = parsedLine(lines[index] as string);
+    if (record) return record;
+  }
+  return undefined;
+}
+
+function parsedLine(line: string): ContainerRecord | undefined {
+  try {
+    return JSON.parse(line) as ContainerRecord;
+  } catch {
+    return undefined; // the beginning of one line, with the next one behind it
+  }
 }
 
 /** The ids of all records, dead ones included. */
@@ -196,9 +206,11 @@ export function findContainer(paths: Paths, nameOrId: string): ContainerRecord {
  * A record is made under the same lock, so one that is not locked yet is never mistaken for a dead one.
  */
 export function takeDeadRecords(paths: Paths): HeldRecord[] {
+  const ids = recordedIds(paths);
+  if (ids.length === 0) return [];
   using _lock = takeLock(paths.stateLock, "exclusive");
   const dead: HeldRecord[] = [];
-  for (const id of recordedIds(paths)) {
+  for (const id of ids) {
     const path = paths.containerRecord(id);
     const fd = tryOpen(path, { flags: O_RDWR | O_APPEND });
     if (fd < 0) continue; // removed since the directory was read

@@ -1,18 +1,22 @@
 /** Locks between skdocker's processes: flock(2) on files of the run root, given back by the kernel when one dies. */
-import { LOCK_EX, LOCK_SH, lockFile, makeDirectories, openFile } from "../kernel/files.ts";
+import { fileStatus, LOCK_EX, LOCK_SH, lockFile, makeDirectories, openFile } from "../kernel/files.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
 import { O_CREAT, O_RDWR } from "../kernel/open_flags.ts";
 import { isKernelError } from "../../ffi/errno.ts";
 
 /** Waits for the lock of a file (made if need be) and holds it until disposal. */
 export function takeLock(path: string, kind: "shared" | "exclusive"): Descriptor {
-  const file = openLock(path);
-  try {
-    lockFile(file.fd, kind === "shared" ? LOCK_SH : LOCK_EX, path);
-    return file;
-  } catch (error) {
+  for (;;) {
+    const file = openLock(path);
+    try {
+      lockFile(file.fd, kind === "shared" ? LOCK_SH : LOCK_EX, path);
+      // A purge may have removed the file while we waited: others would then lock another one of that name.
+      if (fileStatus(file.fd).links > 0) return file;
+    } catch (error) {
+      file.close();
+      throw error;
+    }
     file.close();
-    throw error;
   }
 }
 

@@ -14,9 +14,12 @@ export const netInit = defineCommand({
   examples: [{ line: "skdocker net init --explain", says: "Make the network and see how" }],
   async run({ values, globals }) {
     const { initNetwork } = await import("../../network/verbs.ts");
+    const { clearDead } = await import("../../container/dead.ts");
     const { explain = false } = values;
+    const paths = pathsOf(globals);
+    await clearDead(paths);
     const listeners = (await stepListeners({ explain }))({ explain, container: null });
-    for (const notice of await initNetwork(pathsOf(globals), { listener: listeners.network })) {
+    for (const notice of await initNetwork(paths, { listener: listeners.network })) {
       printError(`skdocker: ${notice}\n`);
     }
     listeners.finish();

@@ -19,10 +19,11 @@ export const netInspect = defineCommand({
       throw new UserError(`--format ${format} is not supported yet, use json`);
     }
     const { inspectNetwork } = await import("../../network/verbs.ts");
-    const details: unknown[] = [];
-    for (const name of positionals.length === 0 ? ["bridge"] : positionals) {
-      details.push(await inspectNetwork(pathsOf(globals), name));
-    }
+    const { clearDead } = await import("../../container/dead.ts");
+    const paths = pathsOf(globals);
+    await clearDead(paths);
+    const names = positionals.length === 0 ? ["bridge"] : positionals;
+    const details = names.map((name) => inspectNetwork(paths, name));
     // As in docker: indented for people, one line for programs.
     print(JSON.stringify(details, null, format === "json" ? 0 : 4) + "\n");
     return 0;

@@ -24,7 +24,10 @@ export const netLs = defineCommand({
       throw new UserError(`--format ${format} is not supported yet, use json`);
     }
     const { listNetworks } = await import("../../network/verbs.ts");
-    const networks = await listNetworks(pathsOf(globals));
+    const { clearDead } = await import("../../container/dead.ts");
+    const paths = pathsOf(globals);
+    await clearDead(paths);
+    const networks = listNetworks(paths);
     if (values.quiet) print(networks.map(({ name }) => `${name}\n`).join(""));
     else if (format === "json") print(networks.map((network) => `${JSON.stringify(network)}\n`).join(""));
     else {

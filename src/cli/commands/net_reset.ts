@@ -25,9 +25,12 @@ export const netReset = defineCommand({
     if (force && !purge) throw new UserError("--force says nothing without --purge");
     const { purgeNetwork, resetNetwork } = await import("../../network/verbs.ts");
     const listeners = (await stepListeners({ explain }))({ explain, container: null });
+    const { clearDead } = await import("../../container/dead.ts");
     const listener = listeners.network;
-    if (purge) await purgeNetwork(pathsOf(globals), { force, listener });
-    else await resetNetwork(pathsOf(globals), { listener });
+    const paths = pathsOf(globals);
+    await clearDead(paths);
+    if (purge) await purgeNetwork(paths, { force, listener });
+    else await resetNetwork(paths, { listener });
     listeners.finish();
     return 0;
   },
