@@ -4,6 +4,7 @@ import { UserError } from "../user_error.ts";
 import type { Globals } from "./command.ts";
 import { requestFromFlags, type RunValues } from "./run_request.ts";
 import type { RunRequest } from "../container/request.ts";
+import type { StartOptions } from "../container/start.ts";
 import { pathsOf } from "../store/paths.ts";
 import { printError } from "./output.ts";
 import { stepListeners } from "./step_listeners.ts";
@@ -41,9 +42,12 @@ export function runLecture(
 async function start(request: RunRequest, globals: Globals): Promise<number> {
   const { runContainer } = await import("../container/start.ts");
   const listen = await stepListeners({ explain: request.explain !== "no" });
-  return await runContainer(request, {
+  const options: StartOptions = {
     paths: pathsOf(globals),
-    listeners: (container) => listen({ explain: true, container }),
+    listeners: (container) => listen({ explain: true, dryRun: request.explain === "dry-run", container }),
     notify: (sentence) => printError(`skdocker: ${sentence}\n`),
-  });
+  };
+  if (request.explain !== "dry-run") return await runContainer(request, options);
+  const { dryRun } = await import("../container/dry_run.ts");
+  return await dryRun(request, options);
 }

@@ -111,6 +111,12 @@ export function createCgroup(id: string, { limits }: { limits: CgroupLimits }): 
   return cgroup;
 }
 
+/** The files by which a container would join its group, were it made now. */
+export function plannedJoinPaths(id: string, { limits }: { limits: CgroupLimits }): string[] {
+  const { directories } = planCgroup(cgroupHierarchies(), { id, limits, unifiedControllers: available() });
+  return directories.map(({ path }) => `${path}/cgroup.procs`);
+}
+
 /** The control group that a container has, whatever its limits: for a sweep after its supervisor has died. */
 export function findCgroup(id: string): Cgroup {
   const { unified, legacy } = cgroupHierarchies();

@@ -118,7 +118,7 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
 }
 
 /** The parameters that a new link of this host takes over. */
-const FRESH_PARAMETERS: readonly string[] = hardenedParameters("default").map(([name]) => name);
+export const FRESH_PARAMETERS: readonly string[] = hardenedParameters("default").map(([name]) => name);
 
 /** A namespace with lo alone. */
 function attachNothing({ listener }: AttachRequest, loopback: "up" | "down"): Attachment {
@@ -202,7 +202,7 @@ async function lease(
     former: former === undefined ? null : parseIpv4(former.ip),
   });
   const keepsMac = former?.ip === formatIpv4(address);
-  const attachment = describe({
+  const attachment = describeAttachment({
     options,
     pool,
     id,
@@ -214,7 +214,8 @@ async function lease(
   return { attachment, alias: name, bridge: options.mode.kind === "bridge" ? BRIDGE_LINK : null };
 }
 
-function describe(
+/** What a container is to have, from its address and what was asked for. Pure. */
+export function describeAttachment(
   { options, pool, id, address, mtu, formerMac }: {
     options: NetworkOptions;
     pool: LeasePool;

@@ -21,20 +21,34 @@ export const PTP_NETWORK = "ptp";
 
 /** The pool of the pairs; its gateway is the host's address on each of them. */
 export function ptpPool(paths: Paths): LeasePool {
-  const intent = readNetwork(paths, PTP_NETWORK) ?? chooseRange(paths);
-  return { network: PTP_NETWORK, subnet: parseIpv4Network(intent.subnet), gateway: parseIpv4(intent.gateway) };
+  return poolOf(readNetwork(paths, PTP_NETWORK) ?? chooseRange(paths));
+}
+
+/** The pool that would be used now; nothing is chosen for good. */
+export function plannedPtpPool(paths: Paths): LeasePool {
+  return poolOf(readNetwork(paths, PTP_NETWORK) ?? findRange());
+}
+
+function poolOf({ subnet, gateway }: NetworkIntent): LeasePool {
+  return { network: PTP_NETWORK, subnet: parseIpv4Network(subnet), gateway: parseIpv4(gateway) };
 }
 
 function chooseRange(paths: Paths): NetworkIntent {
   using _lock = takeLock(paths.stateLock, "exclusive");
   const chosen = readNetwork(paths, PTP_NETWORK); // another start may have been first
   if (chosen) return chosen;
+  const intent = findRange();
+  writeNetwork(paths, intent);
+  return intent;
+}
+
+function findRange(): NetworkIntent {
   using host = NetlinkSocket.open(NETLINK_ROUTE);
   const range = freeRange(ptpCandidates(), routedNetworks(hostRoutes(host), new Set()));
   if (!range) {
     throw new UserError("No range of addresses is left for ptp: the host has routes into all that skdocker uses");
   }
-  const intent: NetworkIntent = {
+  return {
     name: PTP_NETWORK,
     driver: "ptp",
     subnet: formatIpv4Network(range),
@@ -42,6 +56,4 @@ function chooseRange(paths: Paths): NetworkIntent {
     link: null,
     mac: null,
   };
-  writeNetwork(paths, intent);
-  return intent;
 }

@@ -63,13 +63,13 @@ export function reconcile(executor: NetworkExecutor, paths: Paths): void {
   recordLook(executor, paths, { network, intent, observed, notices, generation });
 }
 
-/** The steps that would be taken now; nothing is changed. */
+/** The steps that would be taken now, and what a container would find then; nothing is changed. */
 export function planReconcile(
   executor: NetworkExecutor,
   paths: Paths,
-): { steps: NetworkStep[]; intent: NetworkIntent } {
+): { steps: NetworkStep[]; intent: NetworkIntent; mtu: number } {
   const { network, intent, observed } = observe(executor, paths);
-  return { steps: planBridge(network, observed), intent };
+  return { steps: planBridge(network, observed), intent, mtu: network.mtu };
 }
 
 function observe(executor: NetworkExecutor, paths: Paths) {

@@ -14,10 +14,21 @@ export const BUSYBOX_FILES: readonly string[] = ["/etc/hostname", "/etc/hosts", 
 /** Directories that need not be made to be mounted on. */
 export const BUSYBOX_DIRECTORIES: readonly string[] = ["/proc", "/dev", "/sys", "/tmp", "/root", "/home", "/run"];
 
+/** Where the tree is, or would be, unpacked, and the text of its passwd and group; nothing is unpacked. */
+export async function busyboxFacts(paths: Paths): Promise<{ path: string; passwd: string; group: string }> {
+  const { busybox } = await import("#busybox");
+  const text = (path: string) => busybox.files().find((file) => file.path === path)?.text ?? "";
+  return { path: treePath(busybox, paths), passwd: text("etc/passwd"), group: text("etc/group") };
+}
+
+function treePath({ id }: { readonly id: string }, paths: Paths): string {
+  return paths.rootfs(`busybox-${id.slice(0, 16)}`);
+}
+
 /** The path of the unpacked tree; unpacks it if this is the first time. */
 export async function busyboxTree(paths: Paths): Promise<string> {
   const { busybox } = await import("#busybox");
-  const path = paths.rootfs(`busybox-${busybox.id.slice(0, 16)}`);
+  const path = treePath(busybox, paths);
   if (pathStatus(path)) return path;
   const { readFileSync } = await import("node:fs"); // alone it reads files inside the executable
   unpack({ ...busybox, binary: readFileSync(busybox.file) }, path);

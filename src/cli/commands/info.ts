@@ -13,8 +13,9 @@ export const info = defineCommand({
   needsRoot: true,
   examples: [{ line: "skdocker info", says: "What this host can do" }],
   async run({ values, globals }) {
-    const { collectInfo } = await import("../../host/info.ts");
-    const facts = await collectInfo(pathsOf(globals));
+    const { hostFacts } = await import("../../host/facts.ts");
+    const { summary } = await import("../../network/summary.ts");
+    const facts = { ...summary(pathsOf(globals)), ...hostFacts() };
     print(values.format === "json" ? `${JSON.stringify(facts)}\n` : formatFacts(facts, 0));
     return 0;
   },

@@ -1,23 +1,14 @@
-/** What `skdocker info` tells: this host, and which features of its kernel are used or missing. */
+/** What this host is, and which features of its kernel are used or missing: read from the kernel, nothing of ours. */
 import { isKernelError } from "../../ffi/errno.ts";
-import { readText } from "../kernel/files.ts";
-import { cgroupHierarchies } from "../kernel/cgroup.ts";
-import { pathStatus } from "../kernel/files.ts";
-import { boundingSet } from "../kernel/privileges.ts";
 import { CAPABILITY_COUNT, capabilityNames } from "../kernel/capabilities.ts";
-import { listContainers } from "../store/containers.ts";
-import { readNetwork } from "../store/networks.ts";
-import type { Paths } from "../store/paths.ts";
+import { cgroupHierarchies } from "../kernel/cgroup.ts";
+import { pathStatus, readText } from "../kernel/files.ts";
+import { boundingSet } from "../kernel/privileges.ts";
 import { readSysctl } from "./sysctl.ts";
 
-/** Everything, as nested plain objects. */
-export function collectInfo(paths: Paths): Record<string, unknown> {
-  const bridge = readNetwork(paths, "bridge");
+/** The host as nested plain objects, for `info`. */
+export function hostFacts(): Record<string, unknown> {
   return {
-    containers: listContainers(paths).length,
-    bridge: bridge ? `${bridge.link} ${bridge.subnet}` : "not made yet",
-    dataRoot: paths.root,
-    runRoot: paths.runRoot,
     kernelVersion: text("/proc/sys/kernel/osrelease"),
     operatingSystem: operatingSystem(),
     architecture: process.arch === "arm64" ? "aarch64" : "x86_64",
