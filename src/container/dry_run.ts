@@ -6,6 +6,8 @@ import { addressOf, syscall } from "../../ffi/libc.ts";
 import { plannedJoinPaths } from "../kernel/cgroup.ts";
 import { boundingSet } from "../kernel/privileges.ts";
 import { pathStatus } from "../kernel/files.ts";
+import { resourceLimit } from "../kernel/process.ts";
+import { resourceNumber } from "../kernel/resource_limits.ts";
 import { announceAttach } from "../network/dry_run.ts";
 import { BUSYBOX_DIRECTORIES, BUSYBOX_FILES, busyboxFacts } from "../rootfs/busybox.ts";
 import { openDirectoryRoot } from "../rootfs/directory.ts";
@@ -60,6 +62,7 @@ async function lookAtRoot({ rootfs }: RunRequest, paths: Paths): Promise<SeenRoo
 
 function factsOf(request: RunRequest, { paths, id, root }: { paths: Paths; id: string; root: SeenRoot }): SpecFacts {
   const { mode } = request.network;
+  const { hard } = resourceLimit(resourceNumber("nofile"));
   const shared = mode.kind === "container" ? mode.container : mode.kind === "ns" ? mode.path : "";
   const files = new Map([["/etc/hostname", paths.hostname(id)], ["/etc/hosts", paths.hosts(id)]]);
   if (request.network.dns !== "none") files.set("/etc/resolv.conf", paths.resolvConf(id));
@@ -68,7 +71,7 @@ function factsOf(request: RunRequest, { paths, id, root }: { paths: Paths; id: s
     hostname: request.hostname ?? id.slice(0, 12),
     user: resolveUser(request.user, { database: root.database, groupAdd: request.groupAdd }),
     boundingSet: boundingSet(),
-    openFilesLimit: null,
+    openFilesLimit: Number.isFinite(hard) ? hard : null,
     network: mode.kind === "host" ? "host" : shared === "" ? "new" : { path: shared },
     files,
     cgroup: "unified",
@@ -107,7 +110,7 @@ function inputsOf(request: RunRequest, { spec, root, id, name }: Imagined): Plan
     existing: new Set([...BUSYBOX_DIRECTORIES, ...BUSYBOX_FILES, ...spec.mounts.map(({ destination }) => destination)]),
     fileTargets,
     boundingSet: boundingSet(),
-    filter: null,
+    filter: spec.linux.seccomp === null ? null : new Uint8Array(8), // its bytes are not printed
     cgroups: plannedJoinPaths(id, { limits }).map((path) => ({ path, fd: next++ })),
     maskKinds: kindsOf([...spec.linux.maskedPaths, ...spec.linux.readonlyPaths]),
     console: request.tty ? next++ : null,
