@@ -10,7 +10,7 @@ import { isTypeOnly, namedModules } from "./imports.ts";
 import { conclude, listedByGit, readSourceFiles, type SourceFiles, unread } from "./source_files.ts";
 
 /** Modules from outside that compute and do nothing else. */
-const PURE_MODULES = new Set(["node:path", "node:util", "node:assert", "ipaddr.js", "dns-packet"]);
+const PURE_MODULES = new Set(["node:path", "node:util", "node:assert", "dns-packet"]);
 
 /** Globals that read or change the world, by how they are used. */
 const IMPURE_GLOBAL =

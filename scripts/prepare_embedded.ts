@@ -1,8 +1,8 @@
 /**
  * Makes dist/generated: what the executable carries inside. `busybox.ts` with Debian's static busybox and the
- * list of what its root filesystem holds, `licenses.ts` with the texts `version --licenses` prints.
+ * list of what its root filesystem holds, `tini.ts` with the init of `--init`, `licenses.ts` with the texts `version --licenses` prints.
  *
- * Usage: bun scripts/prepare_embedded.ts BUSYBOX [SOURCE_VERSION]
+ * Usage: bun scripts/prepare_embedded.ts BUSYBOX [SOURCE_VERSION [TINI]]
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -94,9 +94,7 @@ function writeBusybox(busybox: string): void {
 function writeLicenses(sourceVersion: string): void {
   const sections = [
     ["skdocker", readFileSync("LICENSE", "utf8")],
-    ["ipaddr.js", readFileSync("node_modules/ipaddr.js/LICENSE", "utf8")],
-    ["dns-packet", readFileSync("node_modules/dns-packet/LICENSE", "utf8")],
-    ["@leichtgewicht/ip-codec", readFileSync("node_modules/@leichtgewicht/ip-codec/LICENSE", "utf8")],
+    ["tini", readFileSync("/usr/share/doc/tini/copyright", "utf8")],
     [
       "Bun",
       `The program runs on Bun ${Bun.version} (https://bun.com), which is inside this file: MIT, with parts under other
@@ -123,7 +121,19 @@ ${readFileSync("/usr/share/common-licenses/GPL-2", "utf8")}`,
   );
 }
 
-const [busybox = "/bin/busybox", sourceVersion = "unknown"] = process.argv.slice(2);
+/** The small init of `--init`, Debian's tini-static, unchanged. */
+function writeTini(tini: string): void {
+  const bytes = readFileSync(tini);
+  writeFileSync(`${OUT}/tini.bin`, bytes);
+  const id = createHash("sha256").update(bytes).digest("hex");
+  writeFileSync(
+    `${OUT}/tini.ts`,
+    `// @ts-nocheck: the types are in src/embedded.d.ts\nimport file from "./tini.bin" with { type: "file" };\nexport const tini = { id: "${id}", file };\n`,
+  );
+}
+
+const [busybox = "/bin/busybox", sourceVersion = "unknown", tini = "/usr/bin/tini-static"] = process.argv.slice(2);
 mkdirSync(OUT, { recursive: true });
 writeBusybox(busybox);
+writeTini(tini);
 writeLicenses(sourceVersion);

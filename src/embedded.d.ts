@@ -20,6 +20,11 @@ declare module "#busybox" {
   };
 }
 
+declare module "#tini" {
+  /** The init of `--init`: sha256 of the binary, and where node:fs finds it inside the executable. */
+  export const tini: { readonly id: string; readonly file: string };
+}
+
 declare module "#licenses" {
   /** The licence texts and the source offer that `version --licenses` prints; `file` is a path for node:fs. */
   export const licenses: { readonly file: string };

@@ -11,6 +11,7 @@ import { resourceNumber } from "../kernel/resource_limits.ts";
 import { announceAttach } from "../network/dry_run.ts";
 import { BUSYBOX_DIRECTORIES, BUSYBOX_FILES, busyboxFacts } from "../rootfs/busybox.ts";
 import { openDirectoryRoot } from "../rootfs/directory.ts";
+import { INIT_PATH, underInit } from "../rootfs/init.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";
 import { DEVICES } from "./device_plan.ts";
@@ -33,7 +34,8 @@ export async function dryRun(request: RunRequest, { paths, listeners: listen }: 
   const root = await lookAtRoot(request, paths);
   const listeners = listen({ id, name });
   announceAttach({ paths, id, name, options: request.network, listener: listeners.network });
-  const spec = specFromRequest(request, factsOf(request, { paths, id, root }));
+  const asked = request.init ? { ...request, command: underInit(request.command) } : request;
+  const spec = specFromRequest(asked, factsOf(asked, { paths, id, root }));
   const { steps } = planContainer(spec, inputsOf(request, { spec, root, id, name }));
   for (const step of steps) listeners.container(step);
   listeners.finish();
@@ -66,6 +68,7 @@ function factsOf(request: RunRequest, { paths, id, root }: { paths: Paths; id: s
   const shared = mode.kind === "container" ? mode.container : mode.kind === "ns" ? mode.path : "";
   const files = new Map([["/etc/hostname", paths.hostname(id)], ["/etc/hosts", paths.hosts(id)]]);
   if (request.network.dns !== "none") files.set("/etc/resolv.conf", paths.resolvConf(id));
+  if (request.init) files.set(INIT_PATH, `${paths.rootfsDirectory}/tini`);
   return {
     rootPath: root.path,
     hostname: request.hostname ?? id.slice(0, 12),

@@ -71,7 +71,6 @@ export interface StartOptions {
 /** Runs a container in the foreground and returns its exit code. Throws, after undoing everything, where it cannot start. */
 export async function runContainer(request: RunRequest, options: StartOptions): Promise<number> {
   checkStreams(request);
-  if (request.init) throw new UserError("--init is not supported yet");
   const signals = catchForwardedSignals(); // to the end: what comes after it belongs to no container
   using undo = new DisposableStack();
   const { paths } = options;
@@ -140,10 +139,11 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
   const rootfs = forChild.use(await openRootfs(request.rootfs, paths));
   const names = await makeNameFiles(request, { paths, record: record.record, attachment: attachment.record });
   undo.defer(() => names.remove());
+  const asked = request.init ? await addInit(request, names, paths) : { request, names };
   const cgroup = makeCgroup(request, { id, undo });
   const bounding = boundingSet();
-  const facts = factsOf(request, { rootfs, names, cgroup, bounding });
-  const spec = specFromRequest(request, facts);
+  const facts = factsOf(request, { rootfs, names: asked.names, cgroup, bounding });
+  const spec = specFromRequest(asked.request, facts);
   const { terminal, devpts } = await makeTerminal(request, undo);
   const files = prepareFiles(spec, { rootfs, paths, id, terminal: terminal && { devpts, console: terminal.console } });
   undo.defer(() => files.remove());
@@ -176,6 +176,13 @@ function granted(spec: ContainerSpec): CapabilitySet {
 /** Where ip-netns(8) would have the namespace, which for skdocker itself is a descriptor. */
 function namespacePath({ network: { mode } }: RunRequest, name: string): string {
   return mode.kind === "ns" ? mode.path : `/run/netns/${mode.kind === "container" ? mode.container : name}`;
+}
+
+/** `--init`: a small init is bound into the container, and has the command for its argument. */
+async function addInit(request: RunRequest, names: NameFiles, paths: Paths) {
+  const { INIT_PATH, initFile, underInit } = await import("../rootfs/init.ts");
+  const files = new Map([...names.files, [INIT_PATH, await initFile(paths)]]);
+  return { request: { ...request, command: underInit(request.command) }, names: { ...names, files } };
 }
 
 /** A host without a place for groups still runs containers; only a limit that cannot be kept is a reason not to. */

@@ -1,0 +1,31 @@
+/** The small init of `--init` (tini): unpacked once, bound into each container that asks for it. */
+import { syscall } from "../../ffi/libc.ts";
+import { makeDirectories, openFile, pathStatus, renameFile, writeAll } from "../kernel/files.ts";
+import { O_CREAT, O_TRUNC, O_WRONLY } from "../kernel/open_flags.ts";
+import type { Paths } from "../store/paths.ts";
+
+/** Where a container finds it, as docker's do. */
+export const INIT_PATH = "/sbin/docker-init";
+
+/** The file on the host; unpacked beside and renamed if this is the first time. */
+export async function initFile(paths: Paths): Promise<string> {
+  const { tini } = await import("#tini");
+  const path = paths.rootfs(`tini-${tini.id.slice(0, 16)}`);
+  if (pathStatus(path)) return path;
+  const { readFileSync } = await import("node:fs"); // alone it reads files inside the executable
+  makeDirectories(paths.rootfsDirectory, { mode: 0o755 });
+  const beside = `${path}.new-${syscall("getpid")}`;
+  {
+    using file = openFile(beside, { flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o755 });
+    writeAll(file.fd, readFileSync(tini.file), beside);
+    syscall("fchmod", file.fd, 0o755); // whatever the umask
+    syscall("fdatasync", file.fd);
+  }
+  renameFile(beside, path);
+  return path;
+}
+
+/** The command as the init is to be given it: what begins with a dash is the command's own. */
+export function underInit(command: readonly string[]): string[] {
+  return [INIT_PATH, "--", ...command];
+}
