@@ -36,7 +36,6 @@ import type { StepListener } from "../steps.ts";
 import { announce } from "../steps.ts";
 import { createRecord, type HeldRecord } from "../store/containers.ts";
 import type { Paths } from "../store/paths.ts";
-import { UserError } from "../user_error.ts";
 import type { ContainerStep } from "./container_step.ts";
 import { clearDead } from "./dead.ts";
 import { childError } from "./exec_failure.ts";
