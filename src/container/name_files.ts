@@ -36,10 +36,10 @@ export interface NameContext {
 }
 
 /** Writes the files. Throws a {@link UserError} for `host-gateway` on a network without one. */
-export async function makeNameFiles(
+export function makeNameFiles(
   request: RunRequest,
   { paths, record, attachment }: NameContext,
-): Promise<NameFiles> {
+): NameFiles {
   const { id } = record;
   const { mode } = request.network;
   if (mode.kind === "container") return namesOf(paths, mode.container);

@@ -136,7 +136,7 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
   const { id } = record.record;
   const forChild = undo.use(new DisposableStack());
   const rootfs = forChild.use(await openRootfs(request.rootfs, paths));
-  const names = await makeNameFiles(request, { paths, record: record.record, attachment: attachment.record });
+  const names = makeNameFiles(request, { paths, record: record.record, attachment: attachment.record });
   undo.defer(() => names.remove());
   const asked = request.init ? await addInit(request, names, paths) : { request, names };
   const cgroup = makeCgroup(request, { id, undo });

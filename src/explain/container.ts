@@ -1,5 +1,5 @@
 /** A container's plan as text: its steps as the commands a person would type, grouped with one line of why. Pure. */
-import type { ContainerStep, StepGroup } from "../container/container_step.ts";
+import type { StepGroup } from "../container/container_step.ts";
 
 /** Why each group of steps is there. */
 const WHY: Readonly<Record<StepGroup, string>> = {
@@ -22,16 +22,4 @@ const WHY: Readonly<Record<StepGroup, string>> = {
 /** The line of why above a group of steps. */
 export function whyOf(group: StepGroup): string {
   return WHY[group];
-}
-
-/** The text of a plan: a comment above each run of steps of one group, then a line a step. */
-export function explainContainer(steps: readonly ContainerStep[]): string {
-  let text = "";
-  let group: StepGroup | undefined;
-  for (const step of steps) {
-    if (step.group !== group) text += `${text === "" ? "" : "\n"}# ${whyOf(step.group)}\n`;
-    group = step.group;
-    text += `${step.command}\n`;
-  }
-  return text;
 }

@@ -9,7 +9,7 @@ const BPF_JMP_JSET_K = 0x45;
 const BPF_RET_K = 0x06;
 
 /** Bytes of one struct sock_filter: code (16 bits), jt, jf (8 bits each), k (32 bits). */
-export const SOCK_FILTER_SIZE = 8;
+const SOCK_FILTER_SIZE = 8;
 
 /** A line of a filter. */
 export type BpfLine =

@@ -27,18 +27,6 @@ export interface MountOptions {
   readonly data?: string;
 }
 
-/** Mounts a file system, or changes a mount: mount(2). */
-export function mount({ source = "none", target, type, flags = 0, data }: MountOptions): void {
-  const text = (value: string | undefined) => value === undefined ? undefined : cString(value);
-  const strings = [text(source), text(target), text(type), text(data)];
-  const [from, to, kind, words] = strings.map((bytes) => bytes ? addressOf(bytes) : 0);
-  const result = syscall("mount", from, to, kind, flags, words);
-  if (result < 0) {
-    throw new KernelError({ operation: `mount "${type ?? source}" on`, subject: target, errno: -result });
-  }
-  strings.length = 0; // the strings are referred to until here, past the call
-}
-
 /** Takes a mount away: umount2(2), never through a symbolic link. `flags`: MNT_DETACH. */
 export function unmount(target: string, flags = 0): void {
   const name = cString(target);

@@ -17,15 +17,3 @@ export function boundingSet(): CapabilitySet {
   }
   return set;
 }
-
-/** How many capabilities the kernel knows: those to be dropped from a bounding set are counted to here. */
-export function kernelCapabilityCount(): number {
-  let number = 0;
-  while (number < 64 && syscall("prctl", PR_CAPBSET_READ, number) >= 0) number++;
-  return number;
-}
-
-/** Whether this process runs as root, by its effective user. */
-export function isRoot(): boolean {
-  return syscall("geteuid") === 0;
-}

@@ -73,24 +73,6 @@ export function decodeSiginfo(info: Uint8Array): Exit | undefined {
   return si_code === CLD_EXITED ? { kind: "exited", status: si_status } : { kind: "killed", signal: si_status };
 }
 
-/** Sends a signal by pid, negative for a process group: kill(2). Returns false where nobody is there. */
-export function kill(pid: number, signal: number): boolean {
-  const result = syscall("kill", pid, signal);
-  if (result === -ESRCH) return false;
-  check(result, { operation: `send ${signalName(signal)} to`, subject: `process ${pid}` });
-  return true;
-}
-
-const ESRCH = 3;
-const PR_SET_NAME = 15; // include/uapi/linux/prctl.h
-
-/** Names this thread, and with it the process: `ps` and /proc/PID/comm show at most 15 bytes of it. */
-export function setProcessName(name: string): void {
-  const bytes = new Uint8Array(16);
-  new TextEncoder().encodeInto(name, bytes.subarray(0, 15));
-  check(syscall("prctl", PR_SET_NAME, addressOf(bytes)), { operation: "name this process", subject: name });
-}
-
 /** A soft and a hard limit; `Infinity` stands for RLIM_INFINITY. */
 export interface ResourceLimit {
   readonly soft: number;

@@ -63,7 +63,7 @@ export function terminalSettings(fd: number): TerminalSettings {
 }
 
 /** Sets a terminal at once, without waiting for output that is under way. */
-export function applySettings(fd: number, settings: TerminalSettings): void {
+function applySettings(fd: number, settings: TerminalSettings): void {
   const doing = { operation: "set", subject: `the terminal on descriptor ${fd}` };
   check(syscall("ioctl", fd, TCSETS2, addressOf(settings)), doing);
 }

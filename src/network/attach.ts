@@ -118,7 +118,7 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
 }
 
 /** The parameters that a new link of this host takes over. */
-export const FRESH_PARAMETERS: readonly string[] = hardenedParameters("default").map(([name]) => name);
+const FRESH_PARAMETERS: readonly string[] = hardenedParameters("default").map(([name]) => name);
 
 /** A namespace with lo alone. */
 function attachNothing({ listener }: AttachRequest, loopback: "up" | "down"): Attachment {

@@ -37,7 +37,7 @@ export const FIREWALL: Table = { family: "inet", name: "skdocker", comment: "skd
 export const USER_FIREWALL: Table = { family: "inet", name: "skdocker-user" };
 
 /** The table in the namespace of a container whose name server is skdocker. */
-export const RESOLVER_TABLE: Table = { family: "ip", name: "skdocker" };
+const RESOLVER_TABLE: Table = { family: "ip", name: "skdocker" };
 
 /** Of a name server (RFC 1035, 4.2). */
 const DNS_PORT = 53;
@@ -49,13 +49,13 @@ function firewallSet(name: string, definition: Omit<SetDefinition, "family" | "t
 /** Links of our networks: bridges, and the host ends of ptp pairs. */
 export const NETWORKS = firewallSet("networks", { key: ["ifname"], comment: "links of our networks" });
 /** Pairs (in, out) between which packets pass untouched. */
-export const WITHIN = firewallSet("within", { key: ["ifname", "ifname"], comment: "pairs of links that may talk" });
+const WITHIN = firewallSet("within", { key: ["ifname", "ifname"], comment: "pairs of links that may talk" });
 /** Host ends of ptp pairs: all of them are one network. */
-export const PTP = firewallSet("ptp", { key: ["ifname"], comment: "host ends of ptp pairs, which may talk" });
+const PTP = firewallSet("ptp", { key: ["ifname"], comment: "host ends of ptp pairs, which may talk" });
 /** Links whose packets leave under the host's own address. */
-export const MASQUERADE = firewallSet("masqueraded", { key: ["ifname"], comment: "links that hide behind the host" });
+const MASQUERADE = firewallSet("masqueraded", { key: ["ifname"], comment: "links that hide behind the host" });
 /** Host links whose IPv4 forwarding skdocker itself turned on. */
-export const ROUTED = firewallSet("routed", { key: ["ifname"], comment: "links that forward only for our networks" });
+const ROUTED = firewallSet("routed", { key: ["ifname"], comment: "links that forward only for our networks" });
 
 function accept(): Expression[] {
   return verdict({ verdict: "accept" });

@@ -35,6 +35,6 @@ export function writeHostChanges(paths: Paths, changes: HostChanges): void {
 }
 
 /** Forgets all of it: the host is as it was. */
-export function forgetHostChanges(paths: Paths): void {
+function forgetHostChanges(paths: Paths): void {
   removeFile(paths.hostChanges);
 }

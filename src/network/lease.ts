@@ -76,7 +76,7 @@ export function releaseLease(
 }
 
 /** The leases of a network: address → container id. */
-export function listLeases(paths: Paths, network: string): Map<string, string> {
+function listLeases(paths: Paths, network: string): Map<string, string> {
   const leases = new Map<string, string>();
   for (const ip of leaseNames(paths, network)) {
     const owner = readLink(paths.lease(network, ip));

@@ -33,11 +33,6 @@ export function writeNetwork(paths: Paths, intent: NetworkIntent): void {
   replaceFile(path, JSON.stringify(intent) + "\n", { durable: true });
 }
 
-/** Forgets a network. */
-export function removeNetwork(paths: Paths, name: string): void {
-  removeFile(paths.networkIntent(name));
-}
-
 /** The content of a JSON file; `undefined` where there is none. */
 export function readJson(path: string): unknown {
   try {
