@@ -16,17 +16,6 @@ import {
 } from "./mount_flags.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE } from "./open_flags.ts";
 
-/** What mount(2) is given. */
-export interface MountOptions {
-  readonly source?: string;
-  readonly target: string;
-  readonly type?: string;
-  /** MS_* */
-  readonly flags?: number;
-  /** What the file system itself is told: `mode=755,size=64k`. */
-  readonly data?: string;
-}
-
 /** Takes a mount away: umount2(2), never through a symbolic link. `flags`: MNT_DETACH. */
 export function unmount(target: string, flags = 0): void {
   const name = cString(target);
@@ -113,7 +102,7 @@ export interface MountAttributes {
 }
 
 /** struct mount_attr as bytes, for mount_setattr(2) in a plan. */
-export function encodeMountAttributes({ set = 0, clear = 0, propagation = 0 }: MountAttributes): Uint8Array {
+function encodeMountAttributes({ set = 0, clear = 0, propagation = 0 }: MountAttributes): Uint8Array {
   return MOUNT_ATTR.encode({ attr_set: BigInt(set), attr_clr: BigInt(clear), propagation: BigInt(propagation) });
 }
 
