@@ -4,12 +4,16 @@ import { UserError } from "../user_error.ts";
 /** How far a chain of causes is followed; a longer one is a circle. */
 const LONGEST_CHAIN = 16;
 
-/** The error and its causes on one line, `message: cause: cause`, without what a message says already. */
+/**
+ * The error and its causes on one line, `message: cause: cause`, without what a message says already. A UserError's
+ * sentence is whole: what the kernel said to it is for `--debug`.
+ */
 export function describeError(error: unknown): string {
   const said: string[] = [];
   for (const link of causesOf(error)) {
     const text = messageOf(link);
     if (text !== "" && !said.some((earlier) => earlier.includes(text))) said.push(text);
+    if (link instanceof UserError) break;
   }
   return said.join(": ") || "an error without a message";
 }

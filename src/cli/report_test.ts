@@ -21,6 +21,11 @@ test("all of several errors are told", () => {
   );
 });
 
+test("a sentence for the user stands alone", () => {
+  const cause = new Error("Cannot open: ENOENT (No such file or directory)");
+  expect(describeError(new UserError("The directory does not exist", { cause }))).toBe("The directory does not exist");
+});
+
 test("a circle of causes ends, and what is no error is told as well", () => {
   const error = new Error("round");
   error.cause = error;
