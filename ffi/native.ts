@@ -285,6 +285,13 @@ export interface ProgramFailure {
   readonly result: number;
 }
 
+let observer: ((program: SyscallProgram) => void) | undefined;
+
+/** Lets `observe` see every program from here on, before it is assembled (`SKDOCKER_TRACE=mount,syscall`). */
+export function observePrograms(observe: (program: SyscallProgram) => void): void {
+  observer = observe;
+}
+
 /** A program in memory, ready to run. The memory is given back by `using`; a child must be done with it before. */
 export class NativeProgram implements Disposable {
   readonly #layout: Layout;
@@ -292,6 +299,7 @@ export class NativeProgram implements Disposable {
   readonly #data: DataView;
 
   constructor(program: SyscallProgram) {
+    if (observer) observer(program);
     const layout = this.#layout = layOut(program);
     const doing = { operation: "map memory for", subject: "a system call program" };
     const flags = MAP_SHARED | MAP_ANONYMOUS;

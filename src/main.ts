@@ -24,6 +24,17 @@ function main(words: readonly string[]): number | Promise<number> {
   }
 }
 
+/** As {@link main}, with the system calls told of from the first one on. */
+async function traced(words: readonly string[]): Promise<number> {
+  const { traceSyscalls } = await import("./kernel/syscall_trace.ts");
+  try {
+    traceSyscalls();
+  } catch (error) {
+    return report(error);
+  }
+  return await main(words);
+}
+
 /** Ends the process at once: the engine's own way out takes a millisecond to tidy up what nobody needs any more. */
 function exit(code: number): never {
   syscall("exit_group", code);
@@ -32,6 +43,7 @@ function exit(code: number): never {
 
 // Exits at once: what is still open belongs to nobody. There is no top-level `await`, so that a command
 // that needs no event loop never enters one.
-const code = main(process.argv.slice(2));
+const words = process.argv.slice(2);
+const code = process.env["SKDOCKER_TRACE"] ? traced(words) : main(words);
 if (typeof code === "number") exit(code);
 else void code.then(exit);
