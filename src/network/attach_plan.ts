@@ -18,9 +18,10 @@ export interface Attaching {
 }
 
 /**
- * The first clears forwarding of `default`, too. Parameters of a container's own namespace that it would otherwise inherit from the host's or the kernel's defaults.
- * A link announces its address when it gets a MAC (settle.ts). IPv6 is off for links still to come, so that eth0 gets no address of its own on a network without IPv6; lo, which
- * is there already, keeps ::1.
+ * Parameters of a container's own namespace that it would otherwise inherit from the host's or the kernel's defaults.
+ * The first clears forwarding of `default`, too. With arp_notify a link announces its address when it gets a MAC
+ * (settle.ts). IPv6 is off for links still to come, so that eth0 gets no address of its own on a network without IPv6;
+ * lo, which is there already, keeps ::1.
  */
 export const NAMESPACE_PARAMETERS: readonly (readonly [name: string, value: string])[] = [
   ["net.ipv4.conf.all.forwarding", "0"],

@@ -20,6 +20,7 @@ import { makeDirectories, replaceFile } from "../kernel/files.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
 import { getRoute } from "../kernel/netlink/route.ts";
 import { readGeneration } from "../kernel/nftables/dump.ts";
+import { readSysctl } from "../host/sysctl.ts";
 import { takeLock } from "../store/lock.ts";
 import { type NetworkIntent, readJson, readNetwork } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
@@ -41,6 +42,8 @@ export interface BridgeState {
   /** The rule set's generation, anyone's changes counted. */
   readonly generation: number;
   readonly uplinks: readonly { readonly index: number; readonly mtu: number }[];
+  /** Whether the administrator had made the host a router (ip_forward=1): then our rules let it be one. */
+  readonly router: boolean;
   /** What other tools' firewalls do to our traffic, one sentence each. */
   readonly notices: readonly string[];
 }
@@ -72,7 +75,7 @@ export async function ensureBridge(executor: NetworkExecutor, paths: Paths): Pro
     using _exclusive = takeLock(paths.networkLock, "exclusive");
     const { reconcile } = await import("./reconcile.ts");
     try {
-      reconcile(executor, paths);
+      reconcile(executor, paths, { strict: false });
     } catch (error) {
       executor.undo(); // while nobody else can have begun to use what is taken back
       throw error;
@@ -103,9 +106,15 @@ function isHealthy(executor: NetworkExecutor, state: BridgeState): boolean {
     return false;
   }
   if (link.ipv4?.forwarding !== 1 || (link.ipv6 && link.ipv6.disable_ipv6 !== 1)) return false;
+  if (isRouter() !== state.router) return false;
   const addresses = addressesOf(executor.host, state.index);
-  if (addresses.length !== 1 || addresses[0] !== state.gateway) return false;
+  if (!addresses.includes(state.gateway)) return false;
   return uplinksAreSame(executor, state);
+}
+
+/** Whether the administrator has made the host a router. */
+export function isRouter(): boolean {
+  return readSysctl("net.ipv4.ip_forward") === "1";
 }
 
 function uplinksAreSame(executor: NetworkExecutor, { uplinks }: BridgeState): boolean {

@@ -39,7 +39,13 @@ export interface ObservedBridge {
     readonly up: boolean;
     readonly mtu: number;
     readonly address: string | undefined;
+    /**
+     * Those to be held against the network's own, in the kernel's order: all of them for `net reset`, at a start the
+     * network's own alone, since one that the administrator added is to stay until she asks for a reset.
+     */
     readonly addresses: readonly string[];
+    /** Networks to which the kernel itself leads over the link, because of an address. */
+    readonly connected: readonly string[];
   } | null;
   /** Of the bridge, by the names of {@link hardenedParameters}. Empty where there is no bridge. */
   readonly parameters: LinkParameters;
@@ -93,12 +99,13 @@ function linkSteps(network: BridgeNetwork, { link: found, parameters }: Observed
   const steps: NetworkStep[] = [];
   if (!found) steps.push({ do: "add bridge", purpose: "bridge", link, address });
   steps.push(...parameterSteps(hardenedParameters(link), parameters));
-  for (const other of found?.addresses ?? []) {
-    if (other !== gateway) steps.push({ do: "delete address", purpose: "bridge", side: "host", link, address: other });
+  // Behind another one it would go with that, and without the route that it brought it is of no use: made anew.
+  const sound = found?.addresses[0] === gateway && (found.connected.length > 0 || !found.up);
+  for (const other of found?.addresses.toReversed() ?? []) {
+    if (sound && other === gateway) continue;
+    steps.push({ do: "delete address", purpose: "bridge", side: "host", link, address: other });
   }
-  if (!found?.addresses.includes(gateway)) {
-    steps.push({ do: "add address", purpose: "bridge", side: "host", link, address: gateway });
-  }
+  if (!sound) steps.push({ do: "add address", purpose: "bridge", side: "host", link, address: gateway });
   const settings: LinkSettings = {
     ...(found && found.address !== address ? { address } : {}),
     // Set once it exists: an MTU given at creation is forgotten when the last port goes.

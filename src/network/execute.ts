@@ -55,6 +55,7 @@ export class NetworkExecutor implements Disposable {
 
   /** The container that steps on side "container" mean from here on. */
   enter(container: ContainerSide): void {
+    for (const key of this.#indexes.keys()) if (key.startsWith("container ")) this.#indexes.delete(key);
     this.#container = container;
   }
 
@@ -150,6 +151,7 @@ export class NetworkExecutor implements Disposable {
         );
       }
       case "delete link":
+        this.#indexes.delete(`${step.side} ${step.link}`); // the next of that name has another
         return this.#add(step.side, deleteLink(step.link));
       case "add address":
       case "delete address": {

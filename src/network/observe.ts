@@ -4,7 +4,7 @@ import { readSysctl } from "../host/sysctl.ts";
 import { firstAddress, formatIpv4Network, type Ipv4Network } from "../kernel/ipv4.ts";
 import { listAddresses } from "../kernel/netlink/address.ts";
 import { getLink, type Link, listLinks } from "../kernel/netlink/link.ts";
-import { listRoutes, type Route, RT_TABLE_LOCAL } from "../kernel/netlink/route.ts";
+import { listRoutes, type Route, RT_TABLE_LOCAL, RT_TABLE_MAIN, RTPROT_KERNEL } from "../kernel/netlink/route.ts";
 import type { NetlinkSocket } from "../kernel/netlink/socket.ts";
 import { dumpElements, dumpRules, getTable } from "../kernel/nftables/dump.ts";
 import { expressionsText } from "../kernel/nftables/expression.ts";
@@ -50,6 +50,12 @@ export function hostRoutes(socket: NetlinkSocket): Route[] {
 export function routedNetworks(routes: readonly Route[], ours: ReadonlySet<number>): Ipv4Network[] {
   return routes.filter((route) => !nextLinks(route).every((link) => ours.has(link)))
     .map(({ destination }) => ipv4Network({ ...destination, address: firstAddress(ipv4Network(destination)) }));
+}
+
+/** Of routes over one link, the networks to which the kernel itself leads because of the link's addresses. */
+export function connectedNetworks(routes: readonly Route[]): string[] {
+  return routes.filter(({ protocol, table }) => protocol === RTPROT_KERNEL && table === RT_TABLE_MAIN)
+    .map(({ destination }) => formatIpv4Network(ipv4Network(destination)));
 }
 
 function nextLinks({ link, hops }: Route): number[] {

@@ -8,7 +8,6 @@ import { dumpRules, getTable, readGeneration } from "../kernel/nftables/dump.ts"
 import { readForwardTables } from "../kernel/nftables/forward_rules.ts";
 import { readLegacyForward } from "../kernel/xtables.ts";
 import { isKernelError } from "../../ffi/errno.ts";
-import { readSysctl } from "../host/sysctl.ts";
 import { listContainers } from "../store/containers.ts";
 import { type NetworkIntent, writeNetwork } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
@@ -18,6 +17,7 @@ import {
   bridgeIntent,
   bridgeNetwork,
   type BridgeState,
+  isRouter,
   readBridgeIntent,
   writeBridgeState,
 } from "./bridge.ts";
@@ -36,6 +36,7 @@ import { readHostChanges, recordHostChanges, writeHostChanges } from "./host_cha
 import type { NetworkStep } from "./network_step.ts";
 import {
   addressesOf,
+  connectedNetworks,
   findLink,
   hostRoutes,
   observeFirewall,
@@ -45,9 +46,15 @@ import {
 } from "./observe.ts";
 import { freeRange, rangeCandidates } from "./range.ts";
 
+/** How far the bridge is corrected. */
+export interface ReconcileOptions {
+  /** Takes from the bridge the addresses that somebody added, too. */
+  readonly strict: boolean;
+}
+
 /** Corrects what differs, and records what a start needs to know. */
-export function reconcile(executor: NetworkExecutor, paths: Paths): void {
-  const { network, intent, observed } = observe(executor, paths);
+export function reconcile(executor: NetworkExecutor, paths: Paths, options: ReconcileOptions): void {
+  const { network, intent, observed, router } = observe(executor, paths, options);
   const steps = planBridge(network, observed);
   const routed = routedLinks(observed).filter(({ forwarding }) => !forwarding);
   if (routed.length > 0) {
@@ -60,7 +67,7 @@ export function reconcile(executor: NetworkExecutor, paths: Paths): void {
   executor.run(steps);
   const generation = verifyFirewall(executor, wantedFirewall(network, observed));
   const notices = meetForeignFirewalls(executor, { paths, network, observed });
-  recordLook(executor, paths, { network, intent, observed, notices, generation });
+  recordLook(executor, paths, { network, intent, observed, router, notices, generation });
 }
 
 /** The steps that would be taken now, and what a container would find then; nothing is changed. */
@@ -68,11 +75,11 @@ export function planReconcile(
   executor: NetworkExecutor,
   paths: Paths,
 ): { steps: NetworkStep[]; intent: NetworkIntent; mtu: number } {
-  const { network, intent, observed } = observe(executor, paths);
+  const { network, intent, observed } = observe(executor, paths, { strict: false });
   return { steps: planBridge(network, observed), intent, mtu: network.mtu };
 }
 
-function observe(executor: NetworkExecutor, paths: Paths) {
+function observe(executor: NetworkExecutor, paths: Paths, { strict }: ReconcileOptions) {
   const { host, nft } = executor;
   const link = findLink(host, BRIDGE_LINK);
   if (link && link.kind !== "bridge") {
@@ -88,7 +95,8 @@ function observe(executor: NetworkExecutor, paths: Paths) {
   const intent = readBridgeIntent(paths) ?? chooseRange(routedNetworks(routes, ours));
   const { uplinks, mtu } = observeUplinks(host, { routes, ours });
   const network = bridgeNetwork(intent, mtu);
-  const routed = readSysctl("net.ipv4.ip_forward") === "1" ? [] : linksTurnedOn(paths);
+  const router = isRouter();
+  const routed = router ? [] : linksTurnedOn(paths);
   const elements: NftOperation[] = [];
   for (const { attachment } of containers) {
     if (attachment?.network !== "ptp") continue;
@@ -106,13 +114,14 @@ function observe(executor: NetworkExecutor, paths: Paths) {
       up: link.up,
       mtu: link.mtu,
       address: link.address,
-      addresses: addressesOf(host, link.index),
+      addresses: addressesOf(host, link.index).filter((address) => strict || address === network.gateway),
+      connected: connectedNetworks(routes.filter((route) => route.link === link.index)),
     },
     parameters,
     firewall: observeFirewall(nft, wantedFirewall(network, base)),
     userFirewall: getTable(nft, USER_FIREWALL) !== undefined,
   };
-  return { network, intent, observed };
+  return { network, intent, observed, router };
 }
 
 /**
@@ -207,10 +216,11 @@ function hasDockerUserRules(executor: NetworkExecutor): boolean {
 function recordLook(
   executor: NetworkExecutor,
   paths: Paths,
-  { network, intent, observed, notices, generation }: {
+  { network, intent, observed, router, notices, generation }: {
     network: BridgeNetwork;
     intent: NetworkIntent;
     observed: ObservedBridge;
+    router: boolean;
     notices: string[];
     generation: number;
   },
@@ -226,6 +236,7 @@ function recordLook(
     mac: network.address,
     generation,
     uplinks: observed.uplinks.map(({ index, mtu }) => ({ index, mtu })),
+    router,
     notices,
   };
   writeIntentOnce(paths, intent);

@@ -13,7 +13,7 @@ import { BRIDGE_LINK, BRIDGE_NETWORK } from "./bridge.ts";
 import { hardenedParameters } from "./bridge_plan.ts";
 import type { NetworkExecutor } from "./execute.ts";
 import type { NetworkStep } from "./network_step.ts";
-import { addressesOf, findLink, readParameters } from "./observe.ts";
+import { addressesOf, connectedNetworks, findLink, readParameters } from "./observe.ts";
 import { type ObservedAttachment, planRepair } from "./repair_plan.ts";
 
 const AF_NETLINK = 16;
@@ -77,7 +77,7 @@ function observe(
     master: number | undefined;
   },
 ): ObservedAttachment {
-  const routes = listRoutes(route, { family: "ipv4", table: RT_TABLE_MAIN });
+  const routes = listRoutes(route, { family: "ipv4", table: RT_TABLE_MAIN, link: inside.index });
   const hostRoutes = listRoutes(executor.host, { family: "ipv4", table: RT_TABLE_MAIN, link: host.index });
   const { hostLink } = attaching.attachment;
   return {
@@ -100,6 +100,7 @@ function observe(
       address: inside.address,
       mtu: inside.mtu,
       addresses: addressesOf(route, inside.index),
+      connected: connectedNetworks(routes),
       onLink: routes.filter(({ destination, gateway }) => destination.prefix === 32 && gateway === undefined)
         .map(({ destination }) => formatIp(destination.address)),
       defaults: routes.filter(({ destination }) => destination.prefix === 0)

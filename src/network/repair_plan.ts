@@ -21,10 +21,13 @@ export interface ObservedAttachment {
     readonly up: boolean;
     readonly address: string | undefined;
     readonly mtu: number;
+    /** In the kernel's order: an address before those of its network that it takes with it when it goes. */
     readonly addresses: readonly string[];
+    /** Networks to which the kernel itself leads over the link, because of an address. */
+    readonly connected: readonly string[];
     /** Destinations of routes to single addresses on the link. */
     readonly onLink: readonly string[];
-    /** Gateways of the default routes; null for one without. */
+    /** Gateways of the default routes over the link; null for one without. */
     readonly defaults: readonly (string | null)[];
   };
 }
@@ -72,17 +75,18 @@ function insideSteps({ attachment, bridge }: Attaching, inside: ObservedAttachme
     ...(inside.mtu === mtu ? {} : { mtu }),
     ...(inside.address === mac ? {} : { address: mac as Mac }),
   };
-  for (const address of inside.addresses) {
-    if (address !== wanted) steps.push({ do: "delete address", purpose: "address", side: "container", link, address });
+  // Behind another one it would go with that, and without the route that it brought it is of no use: made anew.
+  const sound = inside.addresses[0] === wanted && (prefix === 32 || inside.connected.length > 0 || !inside.up);
+  for (const address of inside.addresses.toReversed()) {
+    if (sound && address === wanted) continue;
+    steps.push({ do: "delete address", purpose: "address", side: "container", link, address });
   }
-  if (!inside.addresses.includes(wanted)) {
-    steps.push({ do: "add address", purpose: "address", side: "container", link, address: wanted });
-  }
+  if (!sound) steps.push({ do: "add address", purpose: "address", side: "container", link, address: wanted });
   if (Object.keys(settings).length > 0) {
     steps.push({ do: "set link", purpose: "address", side: "container", link, settings });
   }
   // Routes over a link go when it goes down, or when the address that they need does.
-  const lost = !inside.up || !inside.addresses.includes(wanted);
+  const lost = !inside.up || !sound;
   if (bridge === null && (lost || !inside.onLink.includes(gateway))) {
     steps.push({ do: "add route", purpose: "route", side: "container", link, to: `${gateway}/32`, via: null });
   }

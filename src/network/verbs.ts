@@ -112,7 +112,7 @@ export async function resetNetwork(paths: Paths, { listener = SILENT }: VerbOpti
   using executor = new NetworkExecutor(listener);
   const { reconcile } = await import("./reconcile.ts");
   const { removeLeftLinks, repairContainer } = await import("./repair.ts");
-  reconcile(executor, paths);
+  reconcile(executor, paths, { strict: true });
   executor.keep();
   const containers = listContainers(paths);
   const alive = new Set(containers.map(({ attachment }) => attachment?.hostLink ?? ""));

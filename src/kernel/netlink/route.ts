@@ -32,13 +32,16 @@ export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;
 const RT_TABLE_UNSPEC = 0;
 
+/** Of {@link Route.protocol}: made by the kernel itself, for an address. */
+export const RTPROT_KERNEL = 2;
+
 const RTNH_F_ONLINK = 4;
 const RTM_F_CLONED = 0x200;
 /** The answer is to name the table where the route was found. */
 const RTM_F_LOOKUP_TABLE = 0x1000;
 
 /** RTPROT_*: who made a route. 0 to 4 are the kernel's and ip(8)'s. */
-const PROTOCOLS = { unspec: 0, redirect: 1, kernel: 2, boot: 3, static: 4, ra: 9, dhcp: 16 } as const;
+const PROTOCOLS = { unspec: 0, redirect: 1, kernel: RTPROT_KERNEL, boot: 3, static: 4, ra: 9, dhcp: 16 } as const;
 
 /** RTN_*: what becomes of a packet. */
 // deno-fmt-ignore
