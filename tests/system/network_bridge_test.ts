@@ -67,7 +67,7 @@ test("the uplink's MTU is everybody's, segments are clamped to it, and the next 
   await Promise.all([first.exit(), second.exit()]);
 });
 
-test("where the administrator makes the host a router, it is one: before the first start, and after", async () => {
+test("where the administrator makes the host a router, it is one: before the first start, and after", () => {
   for (const when of ["before", "after"]) {
     using lab = Lab.create();
     lab.shell(SECOND_UPLINK);
@@ -85,7 +85,7 @@ test("where the administrator makes the host a router, it is one: before the fir
   }
 });
 
-test("a host without a default route has a bridge all the same, and the way out is found when there is one", async () => {
+test("a host without a default route has a bridge all the same, and the way out is found when there is one", () => {
   using lab = Lab.create();
   lab.shell("ip route del default");
   expect(lab.skdocker("run", "--rm", "busybox", "ping", "-c1", "-W2", "10.0.24.1").code).toBe(0);
