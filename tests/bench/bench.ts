@@ -161,7 +161,7 @@ async function main(): Promise<void> {
   if (asked("burst")) rows.push(...await burstRows(rounds));
   if (asked("memory")) rows.push(...await memoryRows());
   if (asked("throughput")) rows.push(...await throughputRows());
-  const binary = join(import.meta.dir, "../../dist/skdocker");
+  const binary = process.env["SKDOCKER_BINARY"] ?? join(import.meta.dir, "../../dist/skdocker");
   const skdocker = Bun.spawnSync([binary, "--version"]).stdout.toString().trim();
   const text = table(rows, { rounds, skdocker });
   writeSync(1, `${text}\n`);

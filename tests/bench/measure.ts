@@ -115,7 +115,7 @@ export interface Memory {
 
 /** Memory of the foreground process while its container sleeps, five seconds after its start. */
 export async function memory(lab: Lab): Promise<Memory> {
-  const run = lab.start("run", "--rm", "-i", "busybox", "cat");
+  const run = lab.start("run", "--rm", "busybox", "sleep", "1000");
   const pid = await run.pid();
   await until("the container to run", () => childrenOf(pid).length > 0);
   await Bun.sleep(5000);

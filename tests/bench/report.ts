@@ -64,7 +64,7 @@ function machine(): string {
   const read = (argv: string[]) => Bun.spawnSync(argv).stdout.toString().trim().split("\n")[0] ?? "";
   const memory = (totalmem() / 1e9).toFixed(0);
   const versions = `Linux ${read(["uname", "-r"])}, ${read(["getconf", "GNU_LIBC_VERSION"])}, Bun ${Bun.version}`;
-  const rivals = (["docker", "podman", "runc"] as const)
+  const rivals = ["dockerd", "podman", "runc"]
     .filter((name) => Bun.which(name) !== null)
     .map((name) => `${name} ${/\d+\.\d+[\d.]*/.exec(read([name, "--version"]))?.[0] ?? ""}`);
   const governor = existsSync("/sys/class/dmi/id/product_name") ? "" : ", a virtual machine";
