@@ -224,13 +224,21 @@ function add(element: Element): NftOperation {
 
 /**
  * Takes back what operations that made something have made, in reverse. Elements, sets, chains and tables only.
- * A table takes its contents with it, so for operations that begin with one, deleting it is all.
+ * A table takes its contents with it, so for one that was made, deleting it is all.
  */
 export function undo(operations: readonly NftOperation[]): NftOperation[] {
-  const first = operations[0];
-  if (first && "table" in first) return [{ verb: "destroy", table: first.table }];
   const undone: NftOperation[] = [];
+  const gone = new Set<string>();
   for (const operation of operations) {
+    if (!("table" in operation)) continue;
+    const { family, name } = operation.table;
+    if (!gone.has(`${family} ${name}`)) undone.unshift({ verb: "destroy", table: operation.table });
+    gone.add(`${family} ${name}`);
+  }
+  const goes = ({ family, table }: { family: string; table: string }) => gone.has(`${family} ${table}`);
+  for (const operation of operations) {
+    if ("element" in operation ? goes(operation.element.set) : "chain" in operation && goes(operation.chain)) continue;
+    if ("set" in operation && goes(operation.set)) continue;
     if ("element" in operation) undone.unshift({ verb: "destroy", element: operation.element });
     else if ("chain" in operation) undone.unshift({ verb: "destroy", chain: operation.chain });
     else if ("set" in operation) undone.unshift({ verb: "destroy", set: operation.set });

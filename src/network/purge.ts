@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { isKernelError } from "../../ffi/errno.ts";
 import { readSysctl } from "../host/sysctl.ts";
 import { removeDirectory } from "../kernel/files.ts";
-import { dumpRules, getTable } from "../kernel/nftables/dump.ts";
+import { dumpChains, dumpRules, dumpSets, getTable } from "../kernel/nftables/dump.ts";
 import type { NftOperation } from "../kernel/nftables/operation.ts";
 import type { Paths } from "../store/paths.ts";
 import { BRIDGE_LINK } from "./bridge.ts";
@@ -48,8 +48,11 @@ function removeFirewall(executor: NetworkExecutor): void {
 }
 
 /** What the user has written is the user's: such a table stays. */
-function userTableIsEmpty(executor: NetworkExecutor): boolean {
-  return dumpRules(executor.nft, { family: USER_FIREWALL.family, table: USER_FIREWALL.name }).length === 0;
+function userTableIsEmpty({ nft }: NetworkExecutor): boolean {
+  const { family, name } = USER_FIREWALL;
+  const chains = dumpChains(nft).filter((chain) => chain.family === family && chain.table === name);
+  return chains.length <= 1 && dumpSets(nft, USER_FIREWALL).length === 0 &&
+    dumpRules(nft, { family, table: name }).length === 0;
 }
 
 function ourDockerRules(executor: NetworkExecutor) {
