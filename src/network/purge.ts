@@ -51,7 +51,8 @@ function removeFirewall(executor: NetworkExecutor): void {
 function userTableIsEmpty({ nft }: NetworkExecutor): boolean {
   const { family, name } = USER_FIREWALL;
   const chains = dumpChains(nft).filter((chain) => chain.family === family && chain.table === name);
-  return chains.length <= 1 && dumpSets(nft, USER_FIREWALL).length === 0 &&
+  const asMade = chains.length <= 1 && chains.every(({ base }) => base?.policy !== "drop");
+  return asMade && dumpSets(nft, USER_FIREWALL).length === 0 &&
     dumpRules(nft, { family, table: name }).length === 0;
 }
 
