@@ -106,42 +106,32 @@ function median5(measure: () => number): number {
 }
 
 export interface Memory {
-  /** Private_Clean + Private_Dirty of all mappings but those of the executable's own file, in MB (10^6 bytes). */
+  /** Private_Clean + Private_Dirty, in MB (10^6 bytes). */
   readonly privateMb: number;
-  /** The same with the executable's file, whose pages are private while one process alone has them mapped. */
-  readonly withFileMb: number;
   readonly pssMb: number;
 }
 
-/** Memory of the foreground process while its container sleeps, five seconds after its start. */
+/**
+ * Memory of a foreground process while its container sleeps, five seconds after its start. A second one runs beside
+ * it: the executable's clean pages, which both have mapped, then count as what they are, shared.
+ */
 export async function memory(lab: Lab): Promise<Memory> {
-  const run = lab.start("run", "--rm", "busybox", "sleep", "1000");
-  const pid = await run.pid();
-  await until("the container to run", () => childrenOf(pid).length > 0);
+  const runs = [1, 2].map(() => lab.start("run", "--rm", "busybox", "sleep", "1000"));
+  const pids = await Promise.all(runs.map((run) => run.pid()));
+  await until("the containers to run", () => pids.every((pid) => childrenOf(pid).length > 0));
   await Bun.sleep(5000);
-  const measured = readMemory(pid, lab.binary);
-  await run.kill("SIGKILL");
-  await run.ended();
-  lab.skdocker("net", "ls");
+  const measured = readMemory(pids[0] ?? 0);
+  for (const run of runs) {
+    await run.kill("SIGKILL");
+    await run.ended();
+  }
   return measured;
 }
 
-function readMemory(pid: number, binary: string): Memory {
-  let ofFile = false;
-  const kb = { own: 0, file: 0, pss: 0 };
-  for (const line of readFileSync(`/proc/${pid}/smaps`, "utf8").split("\n")) {
-    const field = /^(\w+):\s+(\d+) kB/.exec(line);
-    if (field === null) {
-      // "START-END PERMS OFFSET DEVICE INODE PATH" begins a mapping.
-      if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) ofFile = line.endsWith(binary);
-    } else if (field[1] === "Private_Clean" || field[1] === "Private_Dirty") {
-      kb[ofFile ? "file" : "own"] += Number(field[2]);
-    } else if (field[1] === "Pss") {
-      kb.pss += Number(field[2]);
-    }
-  }
-  const mb = (value: number) => value * 1024 / 1e6;
-  return { privateMb: mb(kb.own), withFileMb: mb(kb.own + kb.file), pssMb: mb(kb.pss) };
+function readMemory(pid: number): Memory {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const mb = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(rollup)?.[1]) * 1024 / 1e6;
+  return { privateMb: mb("Private_Clean") + mb("Private_Dirty"), pssMb: mb("Pss") };
 }
 
 /** Gbit/s by iperf3 from one network namespace to another, by the machine's pids of processes in them. */
