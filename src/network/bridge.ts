@@ -16,8 +16,9 @@ import {
 } from "../kernel/ipv4.ts";
 import { isKernelError } from "../../ffi/errno.ts";
 import { type Mac, parseMac } from "../kernel/mac.ts";
-import { makeDirectories, replaceFile } from "../kernel/files.ts";
-import type { Descriptor } from "../kernel/descriptor.ts";
+import { makeDirectories, readAll, replaceFile, tryOpen } from "../kernel/files.ts";
+import { Descriptor } from "../kernel/descriptor.ts";
+import type { LegacyForward } from "../kernel/xtables.ts";
 import { getRoute } from "../kernel/netlink/route.ts";
 import { readGeneration } from "../kernel/nftables/dump.ts";
 import { readSysctl } from "../host/sysctl.ts";
@@ -42,6 +43,8 @@ export interface BridgeState {
   /** The rule set's generation, anyone's changes counted. */
   readonly generation: number;
   readonly uplinks: readonly { readonly index: number; readonly mtu: number }[];
+  /** What iptables-legacy had at FORWARD, as text: its changes do not count in the generation. Empty: not in use. */
+  readonly legacy: string;
   /** Whether the administrator had made the host a router (ip_forward=1): then our rules let it be one. */
   readonly router: boolean;
   /** What other tools' firewalls do to our traffic, one sentence each. */
@@ -63,7 +66,7 @@ export async function ensureBridge(executor: NetworkExecutor, paths: Paths): Pro
     const lock = takeLock(paths.networkLock, "shared");
     try {
       const state = readBridgeState(paths);
-      if (state && isHealthy(executor, state)) {
+      if (state && isHealthy(executor, state) && await legacyText() === state.legacy) {
         executor.knowIndex(BRIDGE_LINK, state.index);
         return { state, lock };
       }
@@ -110,6 +113,21 @@ function isHealthy(executor: NetworkExecutor, state: BridgeState): boolean {
   const addresses = addressesOf(executor.host, state.index);
   if (!addresses.includes(state.gateway)) return false;
   return uplinksAreSame(executor, state);
+}
+
+/** As {@link BridgeState.legacy} now. Hosts that do not use it pay for one question. */
+async function legacyText(): Promise<string> {
+  const file = tryOpen("/proc/self/net/ip_tables_names");
+  if (file < 0) return ""; // this kernel has no iptables-legacy
+  using names = new Descriptor(file);
+  if (readAll(names.fd).length === 0) return "";
+  const { readLegacyForward } = await import("../kernel/xtables.ts");
+  return describeLegacy(readLegacyForward({ link: BRIDGE_LINK }));
+}
+
+/** What {@link BridgeState.legacy} says of an answer. */
+export function describeLegacy(forward: LegacyForward | undefined): string {
+  return forward === undefined ? "" : JSON.stringify(forward);
 }
 
 /** Whether the administrator has made the host a router. */

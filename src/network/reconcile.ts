@@ -17,6 +17,7 @@ import {
   bridgeIntent,
   bridgeNetwork,
   type BridgeState,
+  describeLegacy,
   isRouter,
   readBridgeIntent,
   writeBridgeState,
@@ -237,6 +238,7 @@ function recordLook(
     generation,
     uplinks: observed.uplinks.map(({ index, mtu }) => ({ index, mtu })),
     router,
+    legacy: describeLegacy(readLegacyForward({ link: network.link })),
     notices,
   };
   writeIntentOnce(paths, intent);
