@@ -16,7 +16,7 @@ const NOT_FOUND = 127;
  */
 export function childError(failure: ProgramFailure, from: { program: NativeProgram; process: SpecProcess }): Error {
   const { args, env, cwd } = from.process;
-  if (failure.call.call === "fchdir" || failure.call.as === "working directory") {
+  if (failure.call.as === "enter") {
     const exitCode = failure.result === -errnoNumber("EACCES") ? CANNOT_EXECUTE : 125;
     return new UserError(`Cannot change the working directory to "${cwd}": ${errnoText(-failure.result)}`, {
       exitCode,

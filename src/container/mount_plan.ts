@@ -180,15 +180,14 @@ export function openTarget(path: string, make: PathKind | undefined): { items: I
 }
 
 /** What {@link openInRoot} is told. */
-export interface OpenNotes {
+interface OpenNotes {
   readonly flags: number;
   readonly as: string;
   readonly notes: { readonly operation: string; readonly subject: string };
-  readonly root?: Argument;
 }
 
 /** Opens a relative path by openat2, confined to the root and through no magic link. */
-export function openInRoot(path: string, { flags, as, notes, root = ROOT }: OpenNotes): Item {
+function openInRoot(path: string, { flags, as, notes }: OpenNotes): Item {
   const how = openHow(flags | O_CLOEXEC);
-  return call("openat2", [root, { text: path === "" ? "." : path }, how, OPEN_HOW_SIZE], { as, ...notes });
+  return call("openat2", [ROOT, { text: path === "" ? "." : path }, how, OPEN_HOW_SIZE], { as, ...notes });
 }

@@ -1,9 +1,8 @@
 /** The last steps of a child: standard streams, no other descriptor, working directory, go, execve. Pure. */
 import type { Argument, Item } from "../../ffi/program.ts";
-import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "../kernel/open_flags.ts";
 import { call, type ContainerStep, shellWord } from "./container_step.ts";
 import { executablePaths } from "./environment.ts";
-import { openInRoot, openTarget } from "./mount_plan.ts";
+import { openTarget } from "./mount_plan.ts";
 import type { SpecProcess } from "./spec.ts";
 
 const F_SETFD = 2; // include/uapi/asm-generic/fcntl.h
@@ -62,17 +61,16 @@ export function planWorkingDirectory(cwd: string): ContainerStep {
   return { group: "mounts", command: `mkdir -p ${shellWord(cwd)}`, items };
 }
 
-/** Enters the working directory, as the user: who may not enter it cannot start there. */
+/**
+ * Enters the working directory, as the user: who may not enter it cannot start there. Nothing of the host is open
+ * any more, so no link of /proc leads there.
+ */
 export function planEnter(cwd: string): ContainerStep {
   const notes = { operation: "change the working directory to", subject: cwd };
-  const root: Argument = AT_FDCWD;
   return {
     group: "start",
     command: `cd ${shellWord(cwd)}`,
-    items: [
-      openInRoot(cwd.slice(1), { flags: O_PATH | O_DIRECTORY | O_CLOEXEC, as: "working directory", notes, root }),
-      call("fchdir", [{ result: "working directory" }], notes),
-    ],
+    items: [call("chdir", [{ text: cwd }], { as: "enter", ...notes })],
   };
 }
 
