@@ -114,7 +114,9 @@ export async function resetNetwork(paths: Paths, { listener = SILENT }: VerbOpti
   const { removeLeftLinks, repairContainer } = await import("./repair.ts");
   reconcile(executor, paths, { strict: true });
   executor.keep();
-  const containers = listContainers(paths);
+  // In the order in which they were started: links made anew get the port numbers that they had.
+  const started = ({ process }: ContainerRecord) => process?.startTime ?? 0;
+  const containers = listContainers(paths).sort((a, b) => started(a) - started(b));
   const alive = new Set(containers.map(({ attachment }) => attachment?.hostLink ?? ""));
   removeLeftLinks(executor, alive);
   const failures: unknown[] = [];
