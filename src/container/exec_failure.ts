@@ -4,7 +4,7 @@ import { failureError, type NativeProgram, type ProgramFailure } from "../../ffi
 import { UserError } from "../user_error.ts";
 import { executablePaths } from "./environment.ts";
 import type { SpecProcess } from "./spec.ts";
-import { attemptName } from "./start_plan.ts";
+import { attemptNames } from "./start_plan.ts";
 
 /** Exit codes of env(1), the shells and docker. */
 const CANNOT_EXECUTE = 126;
@@ -22,9 +22,13 @@ export function childError(failure: ProgramFailure, from: { program: NativeProgr
       exitCode,
     });
   }
-  if (failure.call.call !== "execve") return failureError(failure);
+  if (failure.call.operation !== "execute") return failureError(failure);
   const command = args[0] as string; // a request's command is never empty
-  const results = executablePaths(command, env).map((path) => from.program.result(attemptName(path)));
+  const results = executablePaths(command, env).map((path) => {
+    const { find, execute } = attemptNames(path);
+    const found = from.program.result(find);
+    return found < 0 ? found : from.program.result(execute);
+  });
   const denied = -errnoNumber("EACCES");
   const result = results.includes(denied) ? denied : failure.result;
   const missing = result === -errnoNumber("ENOENT") || result === -errnoNumber("ENOTDIR");

@@ -1,5 +1,6 @@
 /** The last steps of a child: standard streams, no other descriptor, working directory, go, execve. Pure. */
 import type { Argument, Item } from "../../ffi/program.ts";
+import { AT_FDCWD, O_CLOEXEC, O_PATH, RESOLVE_NO_MAGICLINKS } from "../kernel/open_flags.ts";
 import { call, type ContainerStep, shellWord } from "./container_step.ts";
 import { executablePaths } from "./environment.ts";
 import { openTarget } from "./mount_plan.ts";
@@ -86,14 +87,21 @@ export function planGo(go: number): ContainerStep {
   };
 }
 
-/** The name of the result of an attempt to execute a path. */
-export function attemptName(path: string): string {
-  return `execute ${path}`;
+/** The names of the results of looking for a path and of executing it. */
+export function attemptNames(path: string): { find: string; execute: string } {
+  return { find: `find ${path}`, execute: `execute ${path}` };
 }
+
+/** struct open_how: flags, mode, resolve. */
+const WITHOUT_MAGIC_LINKS: Argument = { words: [O_PATH | O_CLOEXEC, 0, RESOLVE_NO_MAGICLINKS] };
+const OPEN_HOW_SIZE = 24;
 
 /**
  * Executes the command: each path of PATH in turn while there is nothing there (execvp(3)). `before` goes just ahead
  * of the first attempt. Why none could be executed is told by the results of all attempts (exec_failure.ts).
+ *
+ * Each is looked for first without magic links: /proc/self/exe is still the host's own program here, and a link to it
+ * in a hostile root would execute that, which is the first half of overwriting it (CVE-2019-5736).
  */
 export function planExec({ args, env }: SpecProcess, before: readonly Item[]): ContainerStep {
   const argv: Argument = { words: [...args.map((text) => ({ text })), 0] };
@@ -101,14 +109,24 @@ export function planExec({ args, env }: SpecProcess, before: readonly Item[]): C
   const command = args[0] as string; // a request's command is never empty
   const paths = executablePaths(command, env);
   const items: Item[] = [...before];
+  const notes = { operation: "execute", subject: command };
   paths.forEach((path, index) => {
     const last = index === paths.length - 1;
-    items.push(call("execve", [{ text: path }, argv, envp], {
-      as: attemptName(path),
-      operation: "execute",
-      subject: command,
-      ...(last ? {} : { tolerate: ["ENOENT", "ENOTDIR", "EACCES"] as const }),
-    }));
+    const { find, execute } = attemptNames(path);
+    const next = `command ${index + 1}`;
+    items.push(
+      call("openat2", [AT_FDCWD, { text: path }, WITHOUT_MAGIC_LINKS, OPEN_HOW_SIZE], {
+        as: find,
+        ...notes,
+        ...(last ? {} : { onError: next }),
+      }),
+      call("execve", [{ text: path }, argv, envp], {
+        as: execute,
+        ...notes,
+        ...(last ? {} : { tolerate: ["ENOENT", "ENOTDIR", "EACCES"] as const }),
+      }),
+    );
+    if (!last) items.push({ label: next });
   });
   return { group: "start", command: `exec ${args.map(shellWord).join(" ")}`, items };
 }

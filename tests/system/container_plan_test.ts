@@ -418,6 +418,17 @@ test("a link through /proc reaches neither the host's files nor our own program"
     const entered = await refusal({ ...inDirectory(path), workdir: `/tmp/fd${fd}` });
     expect(entered.message).toContain(`/tmp/fd${fd}`);
   }
+  for (const link of ["/proc/self/exe", "/proc/1/exe", "/proc/thread-self/exe"]) {
+    symlinkSync(link, `${path}/bin/program`);
+    for (const command of ["program", "/bin/program", link]) {
+      const error = await refusal({ ...inDirectory(path), command: [command] });
+      expect([error.message, error.exitCode]).toEqual([
+        `Cannot execute "${command}": ELOOP (Too many levels of symbolic links)`,
+        126,
+      ]);
+    }
+    rmSync(`${path}/bin/program`);
+  }
   // In there, the root is the container's.
   expect(await ask("pwd -P; ls -d bin", { ...inDirectory(path), workdir: "/tmp/root" })).toBe("/\nbin");
 });
