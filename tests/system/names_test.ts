@@ -123,7 +123,7 @@ describe("on a host whose resolver listens on its loopback", () => {
   });
 
   test("it answers by TCP as well, and leaves nothing behind", async () => {
-    const before = lab.snapshot();
+    const before = await lab.settled();
     const shell = new ContainerShell(lab, "--name", "tcp");
     await shell.type("true");
     const pid = containerPid();
