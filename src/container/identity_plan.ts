@@ -37,10 +37,10 @@ export function planSession(parentOnly: readonly number[]): ContainerStep[] {
   ];
 }
 
-/** A file to which "0" is written to join a control group. */
+/** A file to which "0" is written to join a control group; null where clone3 has the child born in that group. */
 export interface CgroupFile {
   readonly path: string;
-  readonly fd: number;
+  readonly fd: number | null;
 }
 
 /** Joins the control groups, and only then takes a cgroup namespace: it is rooted where its maker stands. */
@@ -48,9 +48,9 @@ export function planCgroup(files: readonly CgroupFile[], { namespace }: { namesp
   const steps = files.map(({ path, fd }): ContainerStep => ({
     group: "cgroup",
     command: `echo 0 > ${shellWord(path)}`,
-    items: [
-      call("write", [fd, { text: "0" }, 1], { operation: "join the control group of", subject: path, expect: 1 }),
-    ],
+    items: fd === null
+      ? []
+      : [call("write", [fd, { text: "0" }, 1], { operation: "join the control group of", subject: path, expect: 1 })],
   }));
   if (namespace) {
     steps.push({

@@ -38,6 +38,7 @@ import { createRecord, type HeldRecord } from "../store/containers.ts";
 import type { Paths } from "../store/paths.ts";
 import type { ContainerStep } from "./container_step.ts";
 import { clearDead } from "./dead.ts";
+import type { CgroupFile } from "./identity_plan.ts";
 import { childError } from "./exec_failure.ts";
 import { makeNameFiles, type NameFiles } from "./name_files.ts";
 import { CHILD_NAMESPACES, childProgram, type ContainerPlan, planContainer } from "./plan.ts";
@@ -117,6 +118,8 @@ function newId(): string {
 interface PreparedContainer {
   readonly spec: ContainerSpec;
   readonly plan: (go: number, parentOnly: readonly number[]) => ContainerPlan;
+  /** Version 2's control group, for the child to be born in; undefined without one. */
+  readonly birthplace: Descriptor | undefined;
   readonly stdio: ContainerStdio;
   readonly services: readonly Service[];
   /** Descriptors that only the child needs. */
@@ -153,19 +156,28 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
   const services = names.forwarder
     ? [await names.forwarder(attachment, { undo, listener: context.listeners.network })]
     : [];
+  // A write to cgroup.procs waits for an RCU grace period, 9 to 19 ms measured; to be born in a group does not.
+  const birthplace = cgroup?.openUnified();
+  if (birthplace) forChild.use(birthplace);
   const inputs = {
     ...files.inputs,
     boundingSet: bounding,
     filter: spec.linux.seccomp === null ? null : seccompFilter({ machine: MACHINE, capabilities: granted(spec) }),
-    cgroups: cgroup
-      ? cgroup.joinPaths.map((path) => ({ path, fd: forChild.use(openFile(path, { flags: O_WRONLY })).fd }))
-      : [],
+    cgroups: cgroup ? joinFiles(cgroup, forChild) : [],
     network: attachment.namespace && { fd: attachment.namespace.fd, name: namespacePath(request, record.record.name) },
     stdio: { descriptors: stdio.child, owned: stdio.owned },
     beforeExec: execTail(),
   };
   const plan = (go: number, parentOnly: readonly number[]) => planContainer(spec, { ...inputs, go, parentOnly });
-  return { spec, plan, stdio, services, forChild };
+  return { spec, plan, birthplace, stdio, services, forChild };
+}
+
+/** The group of version 2 is printed like the others, but nothing is left to do for it. */
+function joinFiles(cgroup: Cgroup, forChild: DisposableStack): CgroupFile[] {
+  const legacy = cgroup.legacyJoinPaths;
+  return cgroup.joinPaths.map((path) => {
+    return { path, fd: legacy.includes(path) ? forChild.use(openFile(path, { flags: O_WRONLY })).fd : null };
+  });
 }
 
 function granted(spec: ContainerSpec): CapabilitySet {
@@ -264,6 +276,7 @@ function startChild(context: StartContext): { pidfd: Descriptor } {
     },
     flags: CHILD_NAMESPACES,
     shareMemory: true,
+    ...(context.birthplace ? { cgroup: context.birthplace.fd } : {}),
   });
   using failed = new DisposableStack();
   const pidfd = failed.use(new Descriptor(child.pidfd));
