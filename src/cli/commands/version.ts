@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { defineCommand } from "../command.ts";
 import { print } from "../output.ts";
 
@@ -13,6 +12,7 @@ export const version = defineCommand({
   async run({ values }) {
     if (values.licenses) {
       const { licenses } = await import("#licenses");
+      const { readFileSync } = await import("node:fs"); // takes a millisecond, and alone reads files inside the executable
       print(readFileSync(licenses.file, "utf8"));
       return 0;
     }
