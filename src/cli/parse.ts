@@ -7,6 +7,8 @@
 import { UserError } from "../user_error.ts";
 import type { Arity, Flag, Flags, Values } from "./command.ts";
 import { refuseUnknownFlag } from "./unknown.ts";
+import { parseBoolean } from "./words/boolean.ts";
+import { invalidArgument } from "./words/invalid.ts";
 
 /** What parsing needs to know of a command. */
 export interface Grammar<F extends Flags> {
@@ -138,29 +140,13 @@ function store(progress: Progress, hit: Hit): void {
   }
 }
 
-/** The words of Go's strconv.ParseBool. */
 function readBoolean({ text, written }: Hit): boolean {
-  switch (text) {
-    case "true":
-    case "1":
-    case "t":
-    case "T":
-    case "TRUE":
-    case "True":
-      return true;
-    case "false":
-    case "0":
-    case "f":
-    case "F":
-    case "FALSE":
-    case "False":
-      return false;
-  }
-  throw new UserError(`invalid argument ${JSON.stringify(text)} for ${written}: neither true nor false`);
+  return parseBoolean(text, { flag: written, text });
 }
 
+/** Decimal. (Go reads 010 as eight, which nobody who writes it means; it is refused.) */
 function readInteger({ text, written }: Hit): number {
   const number = Number(text);
-  if (/^[+-]?[0-9]+$/.test(text) && Number.isSafeInteger(number)) return number;
-  throw new UserError(`invalid argument ${JSON.stringify(text)} for ${written}: not a whole number`);
+  if (/^[+-]?(0|[1-9][0-9]*)$/.test(text) && Number.isSafeInteger(number)) return number;
+  throw invalidArgument("not a whole number", { flag: written, text });
 }

@@ -59,6 +59,7 @@ describe("a command line is read by pflag's rules", () => {
     [["--=x"], "bad flag syntax: --=x"],
     [["---rm"], "bad flag syntax: ---rm"],
     [["--gpus", "all"], "--gpus is not supported yet"],
+    [["--pids-limit", "010"], 'invalid argument "010" for --pids-limit: not a whole number'],
     [["-d"], "-d is not supported yet"],
     [["-itd"], "-d is not supported yet"],
     [["--debug"], '--debug is a flag of skdocker itself and stands before "run"'],

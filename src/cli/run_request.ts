@@ -9,8 +9,9 @@ import {
 import { UserError } from "../user_error.ts";
 import type { Values } from "./command.ts";
 import type { RUN_FLAGS } from "./run_flags.ts";
+import { parseBoolean } from "./words/boolean.ts";
 import { parseCapability } from "./words/capabilities.ts";
-import { addVariable, addVariablesOf, type CallerEnvironment } from "./words/environment.ts";
+import { addVariable, addVariablesOf, type CallerEnvironment, type Variables } from "./words/environment.ts";
 import { parseEach } from "./words/each.ts";
 import { invalidArgument } from "./words/invalid.ts";
 import { addSysctl, parseCpus, parseMemory, parsePidsLimit, parseShmSize, parseUlimit } from "./words/limits.ts";
@@ -92,15 +93,16 @@ function readRootfs(
 function readCommand(words: readonly string[], rootfs: RootfsRequest, entrypoint: string | undefined): string[] {
   if (entrypoint !== undefined && entrypoint !== "") return [entrypoint, ...words];
   if (words.length > 0) {
-    if (words[0] === "") throw new UserError("the command is an empty word");
+    if (words[0] === "") throw new UserError("the command is an empty word", { exitCode: 127 });
     return [...words];
   }
   if (rootfs.kind === "busybox" && entrypoint === undefined) return ["sh"];
-  throw new UserError("no command was given, and a directory has no default one");
+  const why = rootfs.kind === "busybox" ? "--entrypoint takes the default one away" : "a directory has no default one";
+  throw new UserError(`no command was given, and ${why}`);
 }
 
-function readEnvironment(values: RunValues, surroundings: Surroundings): Map<string, string> {
-  const environment = new Map<string, string>();
+function readEnvironment(values: RunValues, surroundings: Surroundings): Variables {
+  const environment: Variables = new Map();
   if (values.env === undefined && values["env-file"] === undefined) return environment;
   const caller = surroundings.environment();
   for (const path of values["env-file"] ?? []) addVariablesOf(environment, path, caller);
@@ -114,12 +116,11 @@ function readWorkdir(text: string): string {
   return path;
 }
 
-function readMounts(values: RunValues): MountRequest[] {
-  return [
-    ...parseEach(values.volume, parseVolume),
-    ...parseEach(values.mount, parseMount),
-    ...parseEach(values.tmpfs, parseTmpfs),
-  ];
+/** Of the same words twice, and of two tmpfs in one place, the last holds, as in docker. */
+function readMounts({ volume, mount, tmpfs }: RunValues): MountRequest[] {
+  const binds = parseEach(volume && [...new Set(volume)], parseVolume);
+  const memory = new Map(parseEach(tmpfs, parseTmpfs).map((asked) => [asked.target, asked]));
+  return [...binds, ...parseEach(mount, parseMount), ...memory.values()];
 }
 
 /** A limit given twice holds as given last. */
@@ -131,9 +132,9 @@ function readUlimits(words: readonly string[]) {
 function readSecurityOptions(words: readonly string[]): boolean {
   let noNewPrivileges = false;
   for (const text of words) {
-    const match = /^no-new-privileges(?:[=:](true|false))?$/.exec(text);
+    const match = /^no-new-privileges(?:[=:](.*))?$/.exec(text);
     if (match !== null) {
-      noNewPrivileges = match[1] !== "false";
+      noNewPrivileges = parseBoolean(match[1] ?? "true", { flag: "--security-opt", text });
       continue;
     }
     const docker = /^(apparmor|label|seccomp|systempaths|writable-cgroups|credentialspec)([=:]|$)/.exec(text);

@@ -48,7 +48,9 @@ describe("each flag arrives where it belongs", () => {
   const cases: [string, object][] = [
     ["--name web busybox", { name: "web", command: ["sh"] }],
     ["--rm -it busybox", { autoRemove: true, interactive: true, tty: true }],
-    ["-e A=1 -e A=2 -e TERM -e NOPE busybox", { environment: new Map([["A", "2"], ["TERM", "xterm"]]) }],
+    ["-e A=1 -e A=2 -e TERM -e NOPE busybox", {
+      environment: new Map([["A", "2"], ["TERM", "xterm"], ["NOPE", null]]),
+    }],
     ["-w /a/../b busybox", { workdir: "/b" }],
     ["-u 1:2 --group-add 5 --group-add adm busybox", { user: { user: "1", group: "2" }, groupAdd: ["5", "adm"] }],
     ["-h web --read-only --init --privileged busybox", {
@@ -97,7 +99,8 @@ describe("what cannot be is refused before anything is touched", () => {
     ["--rm", "what to run is missing"],
     ["alpine", '"alpine" is neither busybox nor a directory'],
     ["rootfs", "no command was given, and a directory has no default one"],
-    ["--entrypoint= busybox", "no command was given"],
+    ["--entrypoint= busybox", "no command was given, and --entrypoint takes the default one away"],
+    ["--security-opt no-new-privileges=maybe busybox", '"maybe" is neither true nor false'],
     ["-w tmp busybox", 'invalid argument "tmp" for --workdir: not an absolute path'],
     ["--rootfs= ls", 'invalid argument "" for --rootfs: not a directory'],
     ["--security-opt seccomp=x busybox", "seccomp is not supported yet"],

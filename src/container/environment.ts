@@ -5,8 +5,8 @@ const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 
 /** What the environment is made from. */
 export interface EnvironmentFacts {
-  /** What was asked for; it goes before every default. */
-  readonly asked: ReadonlyMap<string, string>;
+  /** What was asked for; it goes before every default. null takes one away. */
+  readonly asked: ReadonlyMap<string, string | null>;
   readonly hostname: string;
   readonly terminal: boolean;
   /** The user's home directory, by the container's passwd. */
@@ -17,7 +17,10 @@ export interface EnvironmentFacts {
 export function environmentOf({ asked, hostname, terminal, home }: EnvironmentFacts): string[] {
   const variables = new Map([["PATH", DEFAULT_PATH], ["HOSTNAME", hostname]]);
   if (terminal) variables.set("TERM", "xterm");
-  for (const [name, value] of asked) variables.set(name, value);
+  for (const [name, value] of asked) {
+    if (value === null) variables.delete(name);
+    else variables.set(name, value);
+  }
   if (!variables.has("HOME")) variables.set("HOME", home);
   return Array.from(variables, ([name, value]) => `${name}=${value}`);
 }

@@ -20,6 +20,11 @@ test("what is asked for goes before every default", () => {
   ]);
 });
 
+test("a variable that the caller doesn't have takes the default away, but for HOME, which whoever runs it sets", () => {
+  const asked = new Map([["HOSTNAME", null], ["PATH", null], ["HOME", null], ["A", null]]);
+  expect(environmentOf({ ...facts, asked })).toEqual(["HOME=/root"]);
+});
+
 test("a command with a slash is looked for nowhere else", () => {
   expect(executablePaths("./run", [PATH])).toEqual(["./run"]);
 });

@@ -22,7 +22,7 @@ export function childError(failure: ProgramFailure, from: { program: NativeProgr
       exitCode,
     });
   }
-  if (failure.call.operation !== "execute") return failureError(failure);
+  if (failure.call.operation !== "execute") return stepError(failure);
   const command = args[0] as string; // a request's command is never empty
   const results = executablePaths(command, env).map((path) => {
     const { find, execute } = attemptNames(path);
@@ -39,4 +39,12 @@ export function childError(failure: ProgramFailure, from: { program: NativeProgr
     ? "there is no such file, or its interpreter is missing"
     : "it is not found in PATH";
   return new UserError(`Cannot execute "${command}": ${why}`, { exitCode: NOT_FOUND });
+}
+
+/** The failure of a step before the command. move_mount(2) has one errno for what is worth a sentence. */
+function stepError(failure: ProgramFailure): Error {
+  const error = failureError(failure);
+  const { call, operation, subject } = failure.call;
+  if (call !== "move_mount" || failure.result !== -errnoNumber("EINVAL")) return error;
+  return new UserError(`Cannot ${operation} "${subject}": one is a directory, the other is not`, { cause: error });
 }

@@ -86,7 +86,7 @@ export function planHostname(hostname: string): ContainerStep {
 /** Sysctls, through the /proc that was just mounted and before it becomes read-only; each is the namespaces' own. */
 export function planSysctls(sysctls: Readonly<Record<string, string>>): ContainerStep[] {
   return Object.entries(sysctls).map(([name, value]): ContainerStep => {
-    const notes = { operation: `set to "${value}"`, subject: name };
+    const notes = { operation: "set", subject: `${name}=${value}` };
     const path = `sys/${name.replaceAll(".", "/")}`;
     const length = Buffer.byteLength(value);
     return {

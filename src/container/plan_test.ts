@@ -122,7 +122,7 @@ test("mounts are private before any is made", () => {
 
 test("nothing but the root is mounted before the host's tree is given up", () => {
   const calls = callsOf({
-    request: { mounts: [{ kind: "bind", source: "/s", target: "/a/b", readOnly: false }] },
+    request: { mounts: [{ kind: "bind", source: "/s", target: "/a/b", readOnly: false, recursive: true }] },
     inputs: { trees: new Map([...TREES, ["/a/b", 40]]) },
   });
   const gone = at(calls, named("umount2"));
@@ -140,6 +140,8 @@ test("outer mounts come before inner ones", () => {
       target,
       readOnly: false,
       executable: false,
+      setUid: false,
+      inodes: null,
       size: null,
       mode: null,
       uid: null,
@@ -154,7 +156,7 @@ test("outer mounts come before inner ones", () => {
 
 test("sysctls are written after /proc is there and before /proc/sys is read-only", () => {
   const calls = callsOf({ request: { sysctls: new Map([["net.ipv4.ip_forward", "0"]]) } });
-  const written = at(calls, ({ subject, call }) => subject === "net.ipv4.ip_forward" && call === "write");
+  const written = at(calls, ({ subject, call }) => subject === "net.ipv4.ip_forward=0" && call === "write");
   expect(at(calls, ({ subject, call }) => subject === "/proc" && call === "move_mount")).toBeLessThan(written);
   expect(written).toBeLessThan(
     at(calls, ({ operation, subject }) => operation === "make read-only" && subject === "/proc/sys"),
@@ -281,7 +283,7 @@ test("a terminal is the controlling one, after its descriptor has become standar
 
 test("a mount where the container's isolation stands on its own is refused", () => {
   for (const target of ["/proc", "/proc/sys", "/dev", "/dev/pts", "/sys"]) {
-    const mounts = [{ kind: "bind", source: "/x", target, readOnly: false }] as const;
+    const mounts = [{ kind: "bind", source: "/x", target, readOnly: false, recursive: true }] as const;
     expect(() => planOf({ request: { mounts } })).toThrow(`Nothing can be mounted on "${target}"`);
   }
 });

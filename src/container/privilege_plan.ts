@@ -62,8 +62,8 @@ function planRlimit({ type, soft, hard }: SpecRlimit): ContainerStep {
     command: `prlimit --${name}=${shown(soft)}:${shown(hard)}`,
     items: [
       call("prlimit64", [0, resourceNumber(name), limit, 0], {
-        operation: `set to ${shown(soft)}:${shown(hard)}`,
-        subject: `the limit ${name}`,
+        operation: "set the limit",
+        subject: `${name}=${shown(soft)}:${shown(hard)}`,
       }),
     ],
   };

@@ -17,15 +17,27 @@ export type RootfsRequest =
 
 /** A bind of the host's `source` (absolute), or a tmpfs, at `target` (absolute, never `/`). */
 export type MountRequest =
-  | { readonly kind: "bind"; readonly source: string; readonly target: string; readonly readOnly: boolean }
+  | {
+    readonly kind: "bind";
+    readonly source: string;
+    readonly target: string;
+    /** With `recursive`, what is mounted below it as well. */
+    readonly readOnly: boolean;
+    /** With what is mounted below it. */
+    readonly recursive: boolean;
+  }
   | {
     readonly kind: "tmpfs";
     readonly target: string;
     readonly readOnly: boolean;
     /** Programs may be executed from it; off unless asked for. */
     readonly executable: boolean;
-    /** Bytes; null leaves the kernel's default, half of the memory. */
-    readonly size: number | null;
+    /** Set-uid programs have their owner's rights; off unless asked for. */
+    readonly setUid: boolean;
+    /** Bytes or a part of the memory, 0 for no limit; null leaves the kernel's default, half of the memory. */
+    readonly size: number | `${number}%` | null;
+    /** The most files it may have, 0 for no limit; null leaves the kernel's default. */
+    readonly inodes: number | null;
     /** Permission bits with the sticky bit, 0 to 0o7777; null means 0o1777. */
     readonly mode: number | null;
     readonly uid: number | null;
@@ -66,8 +78,8 @@ export interface RunRequest {
   readonly autoRemove: boolean;
   readonly interactive: boolean;
   readonly tty: boolean;
-  /** What was asked for, on top of the defaults (PATH, HOME, HOSTNAME, TERM); keys are never empty. */
-  readonly environment: ReadonlyMap<string, string>;
+  /** What was asked for, on top of the defaults (PATH, HOME, HOSTNAME, TERM), of which null takes one away; keys are never empty. */
+  readonly environment: ReadonlyMap<string, string | null>;
   /** Absolute path in the container; null means `/`. */
   readonly workdir: string | null;
   readonly user: UserRequest | null;

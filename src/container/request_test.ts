@@ -70,7 +70,7 @@ describe("a request without contradictions is accepted", () => {
 });
 
 describe("a request that contradicts itself is refused", () => {
-  const bind = { kind: "bind", source: "/a", target: "/x", readOnly: false } as const;
+  const bind = { kind: "bind", source: "/a", target: "/x", readOnly: false, recursive: true } as const;
   const bad: [RunRequest, string][] = [
     [asked(NONE, { ip: "172.16.0.9" }), "--ip cannot be used with --network none"],
     [asked(HOST, { ip: "172.16.0.9" }), "--ip cannot be used with --network host"],

@@ -19,7 +19,7 @@ export function mountsOf(request: RunRequest, facts: SpecFacts): SpecMount[] {
   const asked = request.mounts.map(askedMount);
   for (const { destination } of asked) checkDestination(destination);
   const targets = new Set(asked.map(({ destination }) => destination));
-  const ours = [...systemMounts(request, facts), ...fileMounts(facts)].filter(({ destination }) =>
+  const ours = [...systemMounts(request, facts), ...fileMounts(request, facts)].filter(({ destination }) =>
     !targets.has(destination)
   );
   // Stable: among equals the order asked for. /proc, /dev and /sys come first as the shallowest of ours.
@@ -74,21 +74,28 @@ function cgroupMounts(cgroup: CgroupView, readOnly: readonly string[]): SpecMoun
   ];
 }
 
-function fileMounts({ files }: SpecFacts): SpecMount[] {
+/**
+ * Those in /etc are this container's alone, and as writable as its root, as in docker. Any other (the init) is shared
+ * with every container that comes: who could write it, or take its mode away, would have them all.
+ */
+function fileMounts({ readOnly }: RunRequest, { files }: SpecFacts): SpecMount[] {
   return Array.from(files, ([destination, source]) => {
-    return { destination, type: "bind", source, options: ["bind", "private", "nodev"] };
+    const own = destination.startsWith("/etc/");
+    const options = ["bind", "private", "nodev", ...(readOnly || !own ? ["ro"] : [])];
+    return { destination, type: "bind", source, options };
   });
 }
 
 function askedMount(mount: MountRequest): SpecMount {
   const readOnly = mount.readOnly ? ["ro"] : [];
   if (mount.kind === "bind") {
-    const options = ["rbind", "rprivate", "nodev", ...readOnly];
+    const options = [...(mount.recursive ? ["rbind", "rprivate"] : ["bind", "private"]), "nodev", ...readOnly];
     return { destination: mount.target, type: "bind", source: mount.source, options };
   }
-  const options = ["nosuid", "nodev", ...(mount.executable ? [] : ["noexec"]), ...readOnly];
+  const options = [...(mount.setUid ? [] : ["nosuid"]), "nodev", ...(mount.executable ? [] : ["noexec"]), ...readOnly];
   options.push(`mode=${(mount.mode ?? 0o1777).toString(8)}`);
   if (mount.size !== null) options.push(`size=${mount.size}`);
+  if (mount.inodes !== null) options.push(`nr_inodes=${mount.inodes}`);
   if (mount.uid !== null) options.push(`uid=${mount.uid}`);
   if (mount.gid !== null) options.push(`gid=${mount.gid}`);
   return { destination: mount.target, type: "tmpfs", source: "tmpfs", options };

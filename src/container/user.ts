@@ -16,7 +16,7 @@ export interface UserDatabase {
 export interface ContainerUser {
   readonly uid: number;
   readonly gid: number;
-  /** Supplementary groups, without double entries. */
+  /** Supplementary groups, the first of them `gid`, without double entries. */
   readonly additionalGids: readonly number[];
   readonly home: string;
 }
@@ -39,7 +39,8 @@ const LARGEST_ID = 2 ** 31 - 1;
 
 /**
  * The user asked for, or root. A name must be in passwd, a number need not be; without a group it is the user's, or 0.
- * Supplementary groups: those that list the user, unless a group was asked for; and `groupAdd`.
+ * Supplementary groups: the group itself, or a set-gid program that gives it up would leave it for good and pass what
+ * is forbidden to it alone (CVE-2022-36109); those that list the user, unless a group was asked for; and `groupAdd`.
  * Throws a {@link UserError} in docker's words for a name that is not there.
  */
 export function resolveUser(
@@ -49,8 +50,8 @@ export function resolveUser(
   const asked = request ?? { user: "0", group: null };
   const entry = findUser(asked.user, database.passwd);
   const groups = parseGroup(database.group);
-  const additionalGids = new Set<number>();
   const gid = asked.group === null ? entry.gid : findGroup(asked.group, groups);
+  const additionalGids = new Set([gid]);
   if (asked.group === null) {
     for (const group of groups) if (group.members.includes(entry.name)) additionalGids.add(group.gid);
   }

@@ -23,29 +23,29 @@ function resolve(user: string | null, options: { group?: string; groupAdd?: stri
 }
 
 test("without a request it is root, with root's groups and home", () => {
-  expect(resolve(null)).toEqual({ uid: 0, gid: 0, additionalGids: [5], home: "/root" });
+  expect(resolve(null)).toEqual({ uid: 0, gid: 0, additionalGids: [0, 5], home: "/root" });
 });
 
 test("a name brings its group, the groups that list it, and its home", () => {
-  expect(resolve("web")).toEqual({ uid: 33, gid: 34, additionalGids: [5, 44], home: "/var/www" });
+  expect(resolve("web")).toEqual({ uid: 33, gid: 34, additionalGids: [34, 5, 44], home: "/var/www" });
 });
 
 test("a number that passwd knows is that user; another has group 0 and the home /", () => {
-  expect(resolve("33")).toEqual({ uid: 33, gid: 34, additionalGids: [5, 44], home: "/var/www" });
-  expect(resolve("4242")).toEqual({ uid: 4242, gid: 0, additionalGids: [], home: "/" });
+  expect(resolve("33")).toEqual({ uid: 33, gid: 34, additionalGids: [34, 5, 44], home: "/var/www" });
+  expect(resolve("4242")).toEqual({ uid: 4242, gid: 0, additionalGids: [0], home: "/" });
 });
 
 test("a name that looks like a number goes before the number", () => {
-  expect(resolve("1000")).toEqual({ uid: 7, gid: 8, additionalGids: [], home: "/seven" });
+  expect(resolve("1000")).toEqual({ uid: 7, gid: 8, additionalGids: [8], home: "/seven" });
 });
 
 test("a group that is asked for, by name or number, replaces all of the user's", () => {
-  expect(resolve("web", { group: "tty" })).toEqual({ uid: 33, gid: 5, additionalGids: [], home: "/var/www" });
+  expect(resolve("web", { group: "tty" })).toEqual({ uid: 33, gid: 5, additionalGids: [5], home: "/var/www" });
   expect(resolve("web", { group: "777" }).gid).toBe(777);
 });
 
 test("groups are added once each", () => {
-  expect(resolve("web", { groupAdd: ["disk", "5", "tty", "900"] }).additionalGids).toEqual([5, 44, 6, 900]);
+  expect(resolve("web", { groupAdd: ["disk", "5", "tty", "900"] }).additionalGids).toEqual([34, 5, 44, 6, 900]);
 });
 
 test("an entry without a home has /", () => {
@@ -68,6 +68,6 @@ test("an id of more than 31 bits is refused", () => {
 
 test("a container without the files knows numbers only", () => {
   const empty = { database: { passwd: "", group: "" }, groupAdd: [] };
-  expect(resolveUser({ user: "5", group: "6" }, empty)).toEqual({ uid: 5, gid: 6, additionalGids: [], home: "/" });
+  expect(resolveUser({ user: "5", group: "6" }, empty)).toEqual({ uid: 5, gid: 6, additionalGids: [6], home: "/" });
   expect(() => resolveUser({ user: "root", group: null }, empty)).toThrow("unable to find user root");
 });

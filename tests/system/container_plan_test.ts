@@ -257,9 +257,11 @@ test("root has docker's fourteen capabilities and no other can come back", async
 
 test("another user has none, and is who was asked for", async () => {
   expect(await ask("id; grep -E 'CapEff|CapBnd' /proc/self/status", { user: { user: "www-data", group: null } }))
-    .toBe("uid=33(www-data) gid=33(www-data)\nCapEff:\t0000000000000000\nCapBnd:\t00000000a80425fb");
+    .toBe(
+      "uid=33(www-data) gid=33(www-data) groups=33(www-data)\nCapEff:\t0000000000000000\nCapBnd:\t00000000a80425fb",
+    );
   expect(await ask("id; echo $HOME", { user: { user: "1000", group: "tty" }, groupAdd: ["bin", "99"] }))
-    .toBe("uid=1000 gid=5(tty) groups=2(bin),99\n/");
+    .toBe("uid=1000 gid=5(tty) groups=5(tty),2(bin),99\n/");
   expect(await ask("echo again > /dev/stdout", { user: { user: "1000", group: null } })).toBe("again");
   expect((await refusal({ user: { user: "nobodyknows", group: null } })).message)
     .toBe("unable to find user nobodyknows: no matching entries in passwd file");
@@ -288,7 +290,7 @@ test("sysctls of the network are the container's own", async () => {
     .toBe("44\n0");
   expect(readFileSync("/proc/sys/net/ipv4/ip_default_ttl", "utf8").trim()).not.toBe("44");
   expect((await refusal({ sysctls: new Map([["net.ipv4.no_such", "1"]]) })).message)
-    .toBe('Cannot set to "1" "net.ipv4.no_such": ENOENT (No such file or directory)');
+    .toBe('Cannot set "net.ipv4.no_such=1": ENOENT (No such file or directory)');
 });
 
 test("limits are set, and the soft limit of open files is what programs expect", async () => {
@@ -306,6 +308,8 @@ test("a read-only root cannot be written, what is mounted in it can", async () =
     target: "/scratch",
     readOnly: false,
     executable: false,
+    setUid: false,
+    inodes: null,
     size: 4096,
     mode: null,
     uid: 12,
@@ -322,7 +326,7 @@ test("a bind shows the host's directory or file, nodev, and read-only where aske
   const source = mkdtempSync(`${base}/source-`);
   writeFileSync(`${source}/file`, "content\n");
   const bind = (target: string, readOnly: boolean, of = source): MountRequest => {
-    return { kind: "bind", source: of, target, readOnly };
+    return { kind: "bind", source: of, target, readOnly, recursive: true };
   };
   const mounts = [
     bind("/a/deep/place", false),

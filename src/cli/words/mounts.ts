@@ -18,11 +18,14 @@ export function parseVolume(text: string): MountRequest {
     throw invalidArgument(`named volumes are not supported yet, for a directory write "./${source}"`, word);
   }
   const readOnly = options !== undefined && readVolumeOptions(options, word);
-  return { kind: "bind", source: absolutePath(source), target: readTarget(target, word), readOnly };
+  return { kind: "bind", source: absolutePath(source), target: readTarget(target, word), readOnly, recursive: true };
 }
 
 /** Options in which there is nothing to do here: SELinux labels, macOS' caches, the default propagation. */
 const WITHOUT_EFFECT = "z Z consistent cached delegated rprivate nocopy";
+
+/** How mounts of one side may appear on the other; here none does. */
+const PROPAGATIONS = ["private", "shared", "slave", "rshared", "rslave"];
 
 function readVolumeOptions(options: string, word: FlagWord): boolean {
   let access: boolean | undefined;
@@ -31,8 +34,9 @@ function readVolumeOptions(options: string, word: FlagWord): boolean {
       if (access !== undefined) throw invalidArgument("ro or rw may be said once", word);
       access = option === "ro";
     } else if (!WITHOUT_EFFECT.split(" ").includes(option)) {
-      const propagation = ["private", "shared", "slave", "rshared", "rslave"].includes(option);
-      throw invalidArgument(`the option "${option}" is ${propagation ? "not supported yet" : "not known"}`, word);
+      const hint = option === "readonly" ? ", did you mean ro?" : "";
+      const known = PROPAGATIONS.includes(option) ? "not supported yet" : `not known${hint}`;
+      throw invalidArgument(`the option "${option}" is ${known}`, word);
     }
   }
   return access ?? false;
@@ -45,9 +49,18 @@ function readTarget(target: string, word: FlagWord): string {
   return path;
 }
 
-const NO_OPTIONS = { readOnly: false, executable: false, size: null, mode: null, uid: null, gid: null };
+const NO_OPTIONS = {
+  readOnly: false,
+  executable: false,
+  setUid: false,
+  size: null,
+  inodes: null,
+  mode: null,
+  uid: null,
+  gid: null,
+};
 
-/** `DIR[:OPTION,…]` with ro, rw, exec, noexec, nosuid, nodev, size=, mode=, uid=, gid=. */
+/** `DIR[:OPTION,…]` with ro, rw, exec, noexec, suid, nosuid, nodev, size=, nr_inodes=, mode=, uid=, gid=. */
 export function parseTmpfs(text: string): Tmpfs {
   const word = { flag: "--tmpfs", text };
   const colon = text.indexOf(":");
@@ -60,10 +73,13 @@ export function parseTmpfs(text: string): Tmpfs {
       const value = equals < 0 ? undefined : option.slice(equals + 1);
       if (name === "ro" || name === "rw") options.readOnly = name === "ro";
       else if (name === "exec" || name === "noexec") options.executable = name === "exec";
-      else if (name === "size") options.size = readSize(value, word);
+      else if (name === "suid" || name === "nosuid") options.setUid = name === "suid";
+      else if (name === "size") options.size = readTmpfsSize(value ?? "", word);
+      else if (name === "nr_inodes") options.inodes = readCount(value ?? "", word);
       else if (name === "mode") options.mode = readMode(value, word);
       else if (name === "uid" || name === "gid") options[name] = readId(value, { ...word, name });
-      else if (!["", "nosuid", "nodev", "noatime", "relatime"].includes(name)) {
+      else if (name === "dev") throw invalidArgument('"dev" is not supported: no device works in a tmpfs', word);
+      else if (!["", "nodev", "noatime", "relatime"].includes(name)) {
         throw invalidArgument(`the option "${option}" is not supported`, word);
       }
     }
@@ -71,11 +87,23 @@ export function parseTmpfs(text: string): Tmpfs {
   return { kind: "tmpfs", target, ...options };
 }
 
-function readSize(value: string | undefined, word: FlagWord): number | null {
-  const size = parseSize(value ?? "");
-  if (size === undefined) throw invalidArgument(`"${value ?? ""}" is not a size`, word);
-  // To the kernel, 0 means no limit; to somebody who writes it, more likely the default.
-  return size === 0 ? null : size;
+/** The kernel's own words: bytes, or per cent of the memory. */
+function readTmpfsSize(value: string, word: FlagWord): number | `${number}%` {
+  if (/^[0-9]{1,6}%$/.test(value)) return value as `${number}%`;
+  return readSize(value, word);
+}
+
+function readSize(value: string, word: FlagWord): number {
+  const size = parseSize(value);
+  if (size === undefined) throw invalidArgument(`"${value}" is not a size`, word);
+  return size;
+}
+
+/** The kernel takes the suffixes of sizes here, too. */
+function readCount(value: string, word: FlagWord): number {
+  const count = parseSize(value);
+  if (count === undefined) throw invalidArgument(`"${value}" is not a number`, word);
+  return count;
 }
 
 function readMode(value: string | undefined, word: FlagWord): number {
@@ -93,13 +121,15 @@ function readId(value: string | undefined, word: FlagWord & { name: string }): n
 }
 
 /** What `--mount` takes for each type, with docker's other spellings. */
-const MOUNT_KEYS = "type source src target destination dst readonly ro bind-propagation tmpfs-size tmpfs-mode";
+const MOUNT_KEYS =
+  "type source src target destination dst readonly ro bind-propagation bind-nonrecursive bind-recursive " +
+  "consistency tmpfs-size tmpfs-mode";
 
 /** `type=bind,source=HOST,target=DIR[,readonly]` or `type=tmpfs,target=DIR[,tmpfs-size=64m][,tmpfs-mode=1770]`. */
 export function parseMount(text: string): MountRequest {
   const word = { flag: "--mount", text };
   const fields = readFields(text, word);
-  const type = fields.get("type") ?? "volume";
+  const type = (fields.get("type") ?? "volume").toLowerCase();
   if (type !== "bind" && type !== "tmpfs") {
     const known = ["volume", "image", "npipe", "cluster"].includes(type);
     throw invalidArgument(`type=${type} is ${known ? "not supported yet" : "not known"}, use bind or tmpfs`, word);
@@ -123,9 +153,22 @@ function readBind(fields: Map<string, string>, { target, readOnly, word }: Place
   if (source === undefined || source === "") throw invalidArgument("source= is missing", word);
   const propagation = fields.get("bind-propagation") ?? "rprivate";
   if (propagation !== "rprivate") {
-    throw invalidArgument(`bind-propagation=${propagation} is not supported yet`, word);
+    const known = PROPAGATIONS.includes(propagation) ? "not supported yet" : "not known";
+    throw invalidArgument(`bind-propagation=${propagation} is ${known}`, word);
   }
-  return { kind: "bind", source: absolutePath(source), target, readOnly };
+  const recursive = readRecursion(fields, word) && !readSwitch(fields.get("bind-nonrecursive"), word);
+  return { kind: "bind", source: absolutePath(source), target, readOnly, recursive };
+}
+
+/** `readonly` says what holds here anyway: what lies below a read-only bind is read-only, too. */
+function readRecursion(fields: Map<string, string>, word: FlagWord): boolean {
+  const recursion = fields.get("bind-recursive") ?? "enabled";
+  if (recursion === "enabled" || recursion === "readonly") return true;
+  if (recursion === "disabled") return false;
+  throw invalidArgument(
+    `bind-recursive=${recursion} is ${recursion === "writable" ? "not supported yet" : "not known"}`,
+    word,
+  );
 }
 
 function readTmpfs(fields: Map<string, string>, { target, readOnly, word }: Place): MountRequest {
@@ -137,7 +180,8 @@ function readTmpfs(fields: Map<string, string>, { target, readOnly, word }: Plac
     ...NO_OPTIONS,
     target,
     readOnly,
-    size: size === undefined ? null : readSize(size, word),
+    // Here, 0 is no size given, as in docker; in --tmpfs, whose words are the kernel's, it is no limit.
+    size: size === undefined ? null : readSize(size, word) || null,
     mode: mode === undefined ? null : readMode(mode, word),
   };
 }
@@ -145,19 +189,33 @@ function readTmpfs(fields: Map<string, string>, { target, readOnly, word }: Plac
 /** The fields of a `--mount`, under one name each. */
 function readFields(text: string, word: FlagWord): Map<string, string> {
   const fields = new Map<string, string>();
-  for (const field of text.split(",")) {
+  for (const field of splitFields(text, word)) {
     const equals = field.indexOf("=");
     const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
+    if (/^volume-|^image-/.test(key)) throw invalidArgument(`${key} is not supported yet`, word);
     if (!MOUNT_KEYS.split(" ").includes(key)) {
       throw invalidArgument(`"${key}" is not known${didYouMean(key, MOUNT_KEYS.split(" "))}`, word);
     }
     const name = key === "src" ? "source" : key === "dst" || key === "destination" ? "target" : key;
     const value = equals < 0 ? undefined : field.slice(equals + 1);
-    const isSwitch = name === "readonly" || name === "ro";
+    const isSwitch = name === "readonly" || name === "ro" || name === "bind-nonrecursive";
     if (value === undefined && !isSwitch) throw invalidArgument(`"${key}" needs a value`, word);
-    fields.set(isSwitch ? "readonly" : name, value ?? "true");
+    fields.set(name === "ro" ? "readonly" : name, value ?? "true");
   }
   return fields;
+}
+
+/** Fields as in a line of CSV (RFC 4180): one in quotes may hold commas, and quotes doubled. */
+function splitFields(text: string, word: FlagWord): string[] {
+  if (!text.includes('"')) return text.split(",");
+  const fields: string[] = [];
+  const field = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
+  for (;;) {
+    const found = field.exec(text);
+    if (found === null) throw invalidArgument("a quote is out of place", word);
+    fields.push(found[1]?.replaceAll('""', '"') ?? found[2] ?? "");
+    if (found[3] === "") return fields;
+  }
 }
 
 function readSwitch(value: string | undefined, word: FlagWord): boolean {

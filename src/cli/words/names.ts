@@ -18,13 +18,13 @@ export function parseHostname(text: string): string {
   throw invalidArgument("not a host name", { flag: "--hostname", text });
 }
 
-/** `root`, `1000`, `1000:1000`, `www-data:adm`; numbers up to 2³²−2. */
+/** `root`, `1000`, `1000:1000`, `www-data:adm`, `1000:` (its own group), `:adm` (root's user); numbers up to 2³²−2. */
 export function parseUser(text: string): UserRequest {
-  const [user = "", group, ...rest] = text.split(":");
-  if (rest.length > 0 || !isUserWord(user) || (group !== undefined && !isUserWord(group))) {
+  const [user = "", group = "", ...rest] = text.split(":");
+  if (rest.length > 0 || (user !== "" && !isUserWord(user)) || (group !== "" && !isUserWord(group))) {
     throw invalidArgument("not a user or user:group", { flag: "--user", text });
   }
-  return { user, group: group ?? null };
+  return { user: user === "" ? "0" : user, group: group === "" ? null : group };
 }
 
 /** A group's name or number, for `--group-add`. */

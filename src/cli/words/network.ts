@@ -23,8 +23,13 @@ export function parseNetworkFlags(flags: NetworkFlags): NetworkOptions {
   const { network = [] } = flags;
   if (network.length > 1) throw new UserError("more than one --network is not supported yet");
   const wish = network[0] === undefined ? BRIDGE : parseNetwork(network[0]);
-  const ip = flags.ip === undefined ? wish.ip : parseIp(flags.ip, "--ip");
-  const mac = flags["mac-address"] === undefined ? wish.mac : parseMac(flags["mac-address"], "--mac-address");
+  const { ip: address = "", "mac-address": hardware = "" } = flags;
+  if (address !== "" && wish.ip !== null) throw new UserError("--ip cannot be used with --network …,ip=");
+  if (hardware !== "" && wish.mac !== null) {
+    throw new UserError("--mac-address cannot be used with --network …,mac-address=");
+  }
+  const ip = address === "" ? wish.ip : parseIp(address, "--ip");
+  const mac = hardware === "" ? wish.mac : parseMac(hardware, "--mac-address");
   return {
     mode: wish.mode,
     ip,
@@ -134,10 +139,11 @@ function parseIp(text: string, flag: string): string {
   return text;
 }
 
-/** Six octets with `:` or `-`; a link needs a unicast address that isn't zero. */
+/** Six octets with `:` or `-`, or three pairs with `.`; a link needs a unicast address that isn't zero. */
 function parseMac(text: string, flag: string): string {
   const word = { flag, text };
-  const mac = text.toLowerCase().replaceAll("-", ":");
+  const pairs = /^([0-9a-f]{2})([0-9a-f]{2})\.([0-9a-f]{2})([0-9a-f]{2})\.([0-9a-f]{2})([0-9a-f]{2})$/i.exec(text);
+  const mac = (pairs?.slice(1).join(":") ?? text).toLowerCase().replaceAll("-", ":");
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac)) throw invalidArgument("not a MAC address", word);
   if (Number.parseInt(mac.slice(0, 2), 16) & 1) throw invalidArgument("a link cannot have a multicast address", word);
   if (mac === "00:00:00:00:00:00") throw invalidArgument("a link cannot have the zero address", word);
@@ -155,9 +161,9 @@ function parseDns(words: readonly string[]): readonly string[] | "none" {
   return words;
 }
 
-/** `.` alone takes the search list away, as in docker; empty words are passed over. */
+/** `.` takes the search list away, as in docker. */
 function parseDnsSearch(words: readonly string[]): readonly string[] {
-  const domains = words.map((text) => text.trim()).filter((text) => text !== "");
+  const domains = words.map((text) => text.trim());
   if (domains.includes(".")) return ["."];
   for (const text of domains) {
     const isDomain = /^[a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?(\.[a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?)*\.?$/;
@@ -165,7 +171,7 @@ function parseDnsSearch(words: readonly string[]): readonly string[] {
       throw invalidArgument("not a domain", { flag: "--dns-search", text });
     }
   }
-  return domains;
+  return domains.map((text) => text.endsWith(".") ? text.slice(0, -1) : text);
 }
 
 function parseDnsOption(text: string): string {

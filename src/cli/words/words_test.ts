@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { isIpAddress, isIpv4 } from "./address.ts";
 import { parseCapability } from "./capabilities.ts";
-import { addVariable, addVariableLines } from "./environment.ts";
+import { addVariable, addVariableLines, type Variables } from "./environment.ts";
 import { addSysctl, parseCpus, parseMemory, parsePidsLimit, parseShmSize, parseUlimit } from "./limits.ts";
 import { parseMount, parseTmpfs, parseVolume } from "./mounts.ts";
 import { addLabel, parseContainerName, parseGroup, parseHostname, parseUser } from "./names.ts";
-import { parseNetwork, parseNetworkFlags } from "./network.ts";
+import { type NetworkFlags, parseNetwork, parseNetworkFlags } from "./network.ts";
 import { readRootfsWord, rootfsFromWord } from "./rootfs.ts";
 import { parseSize } from "./size.ts";
 
@@ -152,8 +152,9 @@ describe("names", () => {
     "1000:100": { user: "1000", group: "100" },
     "www-data:adm": { user: "www-data", group: "adm" },
     "4294967295": no("not a user"),
-    ":0": no("not a user"),
-    "0:": no("not a user"),
+    ":adm": { user: "0", group: "adm" },
+    "1000:": { user: "1000", group: null },
+    ":": { user: "0", group: null },
     "a:b:c": no("not a user"),
     "-1": no("not a user"),
     "a b": no("not a user"),
@@ -175,16 +176,17 @@ describe("names", () => {
 
 describe("-e", () => {
   const one = (text: string) => {
-    const environment = new Map<string, string>();
+    const environment: Variables = new Map([["UNSET", "1"]]);
     addVariable(environment, text, { HOME: "/root", EMPTY: "" });
-    return [...environment];
+    return Object.fromEntries(environment);
   };
   rows(one, {
-    "A=b=c": [["A", "b=c"]],
-    "A=": [["A", ""]],
-    "HOME": [["HOME", "/root"]],
-    "EMPTY": [["EMPTY", ""]],
-    "UNSET": [],
+    "A=b=c": { UNSET: "1", A: "b=c" },
+    "A=": { UNSET: "1", A: "" },
+    "HOME": { UNSET: "1", HOME: "/root" },
+    "EMPTY": { UNSET: "1", EMPTY: "" },
+    "UNSET": { UNSET: null },
+    "HOSTNAME": { UNSET: "1", HOSTNAME: null },
     "=b": no("a variable needs a name"),
     "A=\0": no("it contains a NUL character"),
     "": no("a variable needs a name"),
@@ -193,7 +195,7 @@ describe("-e", () => {
 
 describe("--env-file", () => {
   const read = (content: string | Uint8Array) => {
-    const environment = new Map<string, string>();
+    const environment: Variables = new Map();
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     addVariableLines(environment, { bytes, path: "x.env", caller: { HOME: "/root" } });
     return Object.fromEntries(environment);
@@ -209,7 +211,9 @@ describe("--env-file", () => {
 });
 
 describe("-v", () => {
-  const bind = (source: string, target: string, readOnly = false) => ({ kind: "bind", source, target, readOnly });
+  const bind = (source: string, target: string, readOnly = false) => {
+    return { kind: "bind", source, target, readOnly, recursive: true };
+  };
   rows(parseVolume, {
     "/a:/b": bind("/a", "/b"),
     "/a/../c/:/b//c/": bind("/c", "/b/c"),
@@ -220,6 +224,8 @@ describe("-v", () => {
     "/a:/": no("the target cannot be /"),
     "/a:/b/..": no("the target cannot be /"),
     "/a:/b:rx": no('the option "rx" is not known'),
+    "/a:/b:readonly": no('the option "readonly" is not known, did you mean ro?'),
+    "/a:/b:": no('the option "" is not known'),
     "/a:/b:rshared": no("not supported yet"),
     "/a:/b:ro,rw": no("may be said once"),
     "/a:/b:ro:ro": no("not HOST:DIR[:ro]"),
@@ -231,28 +237,48 @@ describe("-v", () => {
 
 describe("--tmpfs", () => {
   const tmpfs = { kind: "tmpfs", target: "/t", readOnly: false, executable: false, size: null, mode: null };
-  const plain = { ...tmpfs, uid: null, gid: null };
+  const plain = { ...tmpfs, setUid: false, inodes: null, uid: null, gid: null };
   rows(parseTmpfs, {
     "/t": plain,
     "/t:": plain,
     "/t:size=64m,mode=1770,exec,ro": { ...plain, size: 64 << 20, mode: 0o1770, executable: true, readOnly: true },
     "/t:uid=1000,gid=100,nosuid,nodev,noexec,rw": { ...plain, uid: 1000, gid: 100 },
+    "/t:size=50%,nr_inodes=1k,suid": { ...plain, size: "50%", inodes: 1024, setUid: true },
+    "/t:suid,exec,nosuid,noexec": plain,
+    "/t:size=0": { ...plain, size: 0 },
+    "/t:nr_inodes=few": no('"few" is not a number'),
     "/t:size=x": no('"x" is not a size'),
+    "/t:size=5%%": no("is not a size"),
     "/t:size": no("not a size"),
     "/t:mode=999": no("not an octal mode"),
     "/t:uid=-1": no("not a uid"),
-    "/t:dev": no('the option "dev" is not supported'),
+    "/t:dev": no('"dev" is not supported: no device works in a tmpfs'),
+    "/t:huge=always": no('the option "huge=always" is not supported'),
     "t": no("not an absolute path"),
     "/": no("cannot be /"),
   });
 });
 
 describe("--mount", () => {
-  const tmpfs = { kind: "tmpfs", target: "/t", executable: false, uid: null, gid: null };
+  const plain = { kind: "tmpfs", target: "/t", executable: false, setUid: false, inodes: null };
+  const tmpfs = { ...plain, uid: null, gid: null };
+  const bind = { kind: "bind", source: "/a", target: "/b", readOnly: false, recursive: true };
   rows(parseMount, {
-    "type=bind,source=/a,target=/b": { kind: "bind", source: "/a", target: "/b", readOnly: false },
-    "type=bind,src=/a,dst=/b,ro": { kind: "bind", source: "/a", target: "/b", readOnly: true },
-    "type=bind,src=/a,destination=/b,readonly=false": { kind: "bind", source: "/a", target: "/b", readOnly: false },
+    "type=bind,source=/a,target=/b": bind,
+    "Type=BIND,Source=/a,TARGET=/b,bind-propagation=rprivate,consistency=cached": bind,
+    "type=bind,src=/a,dst=/b,ro": { ...bind, readOnly: true },
+    "type=bind,src=/a,dst=/b,readonly=1": { ...bind, readOnly: true },
+    "type=bind,src=/a,destination=/b,readonly=false": bind,
+    "type=bind,src=/a,dst=/b,bind-nonrecursive": { ...bind, recursive: false },
+    "type=bind,src=/a,dst=/b,bind-recursive=disabled": { ...bind, recursive: false },
+    "type=bind,src=/a,dst=/b,readonly,bind-recursive=readonly": { ...bind, readOnly: true },
+    "type=bind,src=/a,dst=/b,bind-recursive=writable": no("bind-recursive=writable is not supported yet"),
+    'type=bind,"src=/a,""b""",dst=/b': { ...bind, source: '/a,"b"' },
+    'type=bind,src="/a",dst=/b': no("a quote is out of place"),
+    'type=bind,"src=/a': no("a quote is out of place"),
+    "type=bind,src=/a,dst=/b,": no('"" is not known'),
+    "type=bind,src=/a,dst=/b,volume-nocopy": no("volume-nocopy is not supported yet"),
+    "type=tmpfs,target=/t,tmpfs-size=0": { ...tmpfs, readOnly: false, size: null, mode: null },
     "type=tmpfs,target=/t": { ...tmpfs, readOnly: false, size: null, mode: null },
     "type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=700,ro": { ...tmpfs, readOnly: true, size: 1 << 20, mode: 0o700 },
     "src=/a,dst=/b": no("type=volume is not supported yet"),
@@ -263,6 +289,7 @@ describe("--mount", () => {
     "type=bind,src=/a,dst=/b,tmpfs-size=1m": no("tmpfs-size= does not belong to type=bind"),
     "type=tmpfs,src=/a,dst=/b": no("a tmpfs has no source"),
     "type=bind,src=/a,dst=/b,bind-propagation=shared": no("bind-propagation=shared is not supported yet"),
+    "type=bind,src=/a,dst=/b,bind-propagation=x": no("bind-propagation=x is not known"),
     "type=bind,src=/a,taget=/b": no('"taget" is not known, did you mean target?'),
     "type=bind,src,dst=/b": no('"src" needs a value'),
     "type=bind,src=/a,dst=/b,ro=maybe": no("neither true nor false"),
@@ -304,10 +331,12 @@ describe("the flags around --network", () => {
     "172.16.0.09": no("not an IPv4 address"),
     "172.16.0": no("not an IPv4 address"),
     "::1": no("not an IPv4 address"),
-    "": no("not an IPv4 address"),
+    "": null,
   });
   rows((mac) => parseNetworkFlags({ "mac-address": mac }).mac, {
     "02:53:AC:10:00:02": "02:53:ac:10:00:02",
+    "0253.AC10.0002": "02:53:ac:10:00:02",
+    "": null,
     "01:00:5e:00:00:01": no("multicast"),
     "00:00:00:00:00:00": no("zero address"),
     "02:53:ac:10:00": no("not a MAC address"),
@@ -320,9 +349,9 @@ describe("the flags around --network", () => {
     "one.one": no("not an IP address"),
   });
   rows((search) => parseNetworkFlags({ "dns-search": search.split(" ") }).dnsSearch, {
-    "a.org b": ["a.org", "b"],
+    "a.org b.": ["a.org", "b"],
     ".": ["."],
-    "": [],
+    "": no("not a domain"),
     "-a": no("not a domain"),
     "a..b": no("not a domain"),
     "1.2": no("not a domain"),
@@ -343,8 +372,12 @@ describe("the flags around --network", () => {
     "a\nb:1.2.3.4": no("not NAME:ADDRESS"),
     "a#b:1.2.3.4": no("not a host name"),
   });
-  test("--ip goes before the address in --network, and two networks are refused", () => {
-    expect(parseNetworkFlags({ network: ["bridge,ip=172.16.0.8"], ip: "172.16.0.9" }).ip).toBe("172.16.0.9");
+  test("an address that is given in two places is refused, and so are two networks", () => {
+    const twice = (flags: NetworkFlags) => () =>
+      parseNetworkFlags({ network: ["bridge,ip=172.16.0.8,mac-address=02:00:00:00:00:01"], ...flags });
+    expect(twice({ ip: "172.16.0.9" })).toThrow("--ip cannot be used with --network …,ip=");
+    expect(twice({ "mac-address": "02:00:00:00:00:02" })).toThrow("--mac-address cannot be used with --network");
+    expect(twice({})().ip).toBe("172.16.0.8");
     expect(() => parseNetworkFlags({ network: ["bridge", "none"] })).toThrow("more than one --network");
   });
 });
