@@ -6,11 +6,13 @@
  * /proc, /dev and /sys go onto real directories only (move_mount follows no link at the end of its target), and what
  * lies in them is reached through the descriptors of those very mounts, so no rename in a shared root file
  * system can put another thing in their place (CVE-2019-19921, CVE-2025-31133). Other targets are resolved by openat2:
- * links of the container are followed inside it, magic links of /proc, which could lead to descriptors, are not.
+ * links of the container are followed inside it, magic links of /proc, which could lead to descriptors, are not. The
+ * root is this process's own by then, which confines them; RESOLVE_IN_ROOT would add nothing but EAGAIN, whenever
+ * anybody on the machine mounts or renames while a link leads through "..".
  */
 import type { Argument, Item } from "../../ffi/program.ts";
 import { MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH } from "../kernel/mount_flags.ts";
-import { O_CLOEXEC, O_DIRECTORY, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../kernel/open_flags.ts";
+import { O_CLOEXEC, O_DIRECTORY, O_PATH, RESOLVE_NO_MAGICLINKS } from "../kernel/open_flags.ts";
 import { call, type ContainerStep, shellWord } from "./container_step.ts";
 import type { PathKind } from "./mask.ts";
 import { parseMountOptions } from "./mount_options.ts";
@@ -154,7 +156,7 @@ function makeEntry(directory: Argument, name: string, { kind, notes }: Entry): I
 
 /** include/uapi/linux/openat2.h: struct open_how is flags, mode and resolve, 64 bits each. */
 function openHow(flags: number): Argument {
-  return { words: [flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS] };
+  return { words: [flags, 0, RESOLVE_NO_MAGICLINKS] };
 }
 const OPEN_HOW_SIZE = 24;
 
@@ -186,7 +188,7 @@ interface OpenNotes {
   readonly notes: { readonly operation: string; readonly subject: string };
 }
 
-/** Opens a relative path by openat2, confined to the root and through no magic link. */
+/** Opens a relative path by openat2, from the root of this process and through no magic link. */
 function openInRoot(path: string, { flags, as, notes }: OpenNotes): Item {
   const how = openHow(flags | O_CLOEXEC);
   return call("openat2", [ROOT, { text: path === "" ? "." : path }, how, OPEN_HOW_SIZE], { as, ...notes });

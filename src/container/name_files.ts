@@ -54,7 +54,8 @@ export function makeNameFiles(
   });
   const remove = () => removeFiles(paths, id);
   try {
-    makeDirectories(paths.containerRun(id), { mode: 0o711 });
+    // Root's alone: the container writes these files, and may make one of them a set-uid program.
+    makeDirectories(paths.containerRun(id), { mode: 0o700 });
     const files = new Map<string, string>();
     if (plan.text !== null) files.set("/etc/resolv.conf", writeFile(paths.resolvConf(id), plan.text));
     files.set("/etc/hostname", writeFile(paths.hostname(id), planHostname(hostname)));

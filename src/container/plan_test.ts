@@ -266,6 +266,16 @@ test("a standard stream never becomes another one", () => {
   expect(() => planOf({ inputs: { stdio: { descriptors: [1, 1, 2], owned: [] } } })).toThrow("is a stream itself");
 });
 
+test("the null device is the one of the container's own /dev", () => {
+  const calls = callsOf({ inputs: { stdio: { descriptors: ["null", 1, "null"], owned: [] } } });
+  const opened = calls.filter(({ call, args }) => call === "openat" && (args[1] as { text: string }).text === "null");
+  expect(opened.map(({ args: [directory] }) => directory)).toEqual([{ result: "mount /dev" }, {
+    result: "mount /dev",
+  }]);
+  expect(at(calls, ({ call, args }) => call === "move_mount" && args[0] === TREES.get("/dev/null")))
+    .toBeLessThan(calls.indexOf(opened[0] as Call));
+});
+
 test("a terminal is the controlling one, after its descriptor has become standard input", () => {
   const asked = {
     request: { tty: true },

@@ -1,29 +1,41 @@
 /** The last steps of a child: standard streams, no other descriptor, working directory, go, execve. Pure. */
 import type { Argument, Item } from "../../ffi/program.ts";
-import { AT_FDCWD, O_CLOEXEC, O_PATH, RESOLVE_NO_MAGICLINKS } from "../kernel/open_flags.ts";
+import { AT_FDCWD, O_CLOEXEC, O_PATH, O_RDONLY, O_WRONLY, RESOLVE_NO_MAGICLINKS } from "../kernel/open_flags.ts";
 import { call, type ContainerStep, shellWord } from "./container_step.ts";
 import { executablePaths } from "./environment.ts";
-import { openTarget } from "./mount_plan.ts";
+import { mountAt, openTarget } from "./mount_plan.ts";
 import type { SpecProcess } from "./spec.ts";
 
 const F_SETFD = 2; // include/uapi/asm-generic/fcntl.h
 const TIOCSCTTY = 0x540e; // include/uapi/asm-generic/ioctls.h
 const HIGHEST_DESCRIPTOR = 0xffffffff;
 
-/** Descriptors of the parent that become 0, 1 and 2. */
+/** A descriptor of the parent, or the null device as the container has it. */
+export type StreamSource = number | "null";
+
+/** What becomes 0, 1 and 2. */
 export interface StdioInputs {
-  readonly descriptors: readonly [number, number, number];
+  readonly descriptors: readonly [StreamSource, StreamSource, StreamSource];
   /** Those (0, 1, 2) that are to belong to the user: pipes and terminals, so that /dev/stdout can be opened again. */
   readonly owned: readonly number[];
 }
 
-/** Puts the streams in place; a terminal becomes the controlling one of the session. */
+/**
+ * Puts the streams in place; a terminal becomes the controlling one of the session. The null device is the container's
+ * own, on a read-only mount: through the caller's, root in the container could change mode and owner of the host's node.
+ */
 export function planStdio({ descriptors, owned }: StdioInputs, process: SpecProcess): ContainerStep[] {
   const items: Item[] = [];
   descriptors.forEach((from, to) => {
-    const notes = { operation: "make", subject: `standard ${["input", "output", "error"][to]}` };
-    if (from !== to && from < 3) throw new Error(`descriptor ${from} cannot become ${to}: it is a stream itself`);
-    items.push(from === to ? call("fcntl", [to, F_SETFD, 0], notes) : call("dup3", [from, to, 0], notes));
+    const stream = `standard ${["input", "output", "error"][to]}`;
+    const notes = { operation: "make", subject: stream };
+    if (from === "null") {
+      const flags = (to === 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC;
+      items.push(call("openat", [mountAt("/dev"), { text: "null" }, flags], { as: stream, ...notes }));
+      items.push(call("dup3", [{ result: stream }, to, 0], notes));
+    } else if (from === to) items.push(call("fcntl", [to, F_SETFD, 0], notes));
+    else if (from < 3) throw new Error(`descriptor ${from} cannot become ${to}: it is a stream itself`);
+    else items.push(call("dup3", [from, to, 0], notes));
   });
   if (process.terminal) {
     const notes = { operation: "take", subject: "the controlling terminal" };

@@ -1,23 +1,26 @@
 /**
  * A container's standard input, output and error: what the child gets, and what is moved by us.
  *
- * A pipe, a socket or the null device is handed over as it is. Measured otherwise: root in the container reopens
- * a regular file through /proc/self/fd and overwrites what the caller opened for reading; a directory on 0, 1 or 2
- * is a way out of the root; a terminal would let the container push characters into the caller's shell. So files
- * and terminals stay with us and their bytes go through a pipe, and a directory is refused.
+ * A pipe or a socket is handed over as it is. Measured otherwise: root in the container reopens a regular file
+ * through /proc/self/fd and overwrites what the caller opened for reading; a directory on 0, 1 or 2 is a way out of
+ * the root; a terminal would let the container push characters into the caller's shell; through the caller's null
+ * device, or a pipe that has a name, it changes mode and owner of the host's node. So files, terminals and named pipes
+ * stay with us and their bytes go through a pipe, for the null device the container gets its own, and a directory is
+ * refused.
  */
 import { Descriptor } from "../kernel/descriptor.ts";
-import { fileStatus, openFile, tryOpen } from "../kernel/files.ts";
+import { fileStatus, isAnonymousPipe, tryOpen } from "../kernel/files.ts";
 import { O_NOCTTY, O_NONBLOCK, O_WRONLY } from "../kernel/open_flags.ts";
 import { pipe, setNonBlocking } from "../kernel/pipes.ts";
 import type { Reactor } from "../kernel/reactor.ts";
 import { UserError } from "../user_error.ts";
 import { Pump, type PumpEnd } from "./pump.ts";
+import type { StreamSource } from "./start_plan.ts";
 
 /** The stdio of one container, whoever is at the other end: this process's own, a pty, later a monitor's. */
 export interface ContainerStdio extends Disposable {
-  /** The descriptors that the child is to have as 0, 1 and 2. */
-  readonly child: readonly [number, number, number];
+  /** What the child is to have as 0, 1 and 2. */
+  readonly child: readonly [StreamSource, StreamSource, StreamSource];
   /** Those of 0, 1 and 2 that were made for the container, and so may belong to its user. */
   readonly owned: readonly number[];
   /** To be called once the child exists: closes what only it should hold, so that an end of file can arrive. */
@@ -32,20 +35,23 @@ export interface ContainerStdio extends Disposable {
 
 const STREAM_NAMES = ["input", "output", "error"] as const;
 
-/** Whether descriptor `fd` of ours may be given to a container. Throws a {@link UserError} for a directory. */
-function mayBeHandedOver(fd: 0 | 1 | 2): boolean {
+/**
+ * What a container gets for descriptor `fd` of ours without our moving its bytes; `undefined` where we must. Throws a
+ * {@link UserError} for a directory.
+ */
+function handedOver(fd: 0 | 1 | 2): StreamSource | undefined {
   const { type, rdevMajor, rdevMinor } = fileStatus(fd);
   if (type === "directory") throw new UserError(`Standard ${STREAM_NAMES[fd]} is a directory`);
-  if (type === "pipe" || type === "socket") return true;
+  if (type === "socket" || (type === "pipe" && isAnonymousPipe(fd))) return fd;
   // Documentation/admin-guide/devices.txt: 1:3 is /dev/null.
-  return type === "character device" && rdevMajor === 1 && rdevMinor === 3;
+  return type === "character device" && rdevMajor === 1 && rdevMinor === 3 ? "null" : undefined;
 }
 
 /** Refuses what no container can be given, before anything is touched. Throws a {@link UserError}. */
 export function checkStreams({ interactive }: { interactive: boolean }): void {
-  if (interactive) mayBeHandedOver(0);
-  mayBeHandedOver(1);
-  mayBeHandedOver(2);
+  if (interactive) handedOver(0);
+  handedOver(1);
+  handedOver(2);
 }
 
 /**
@@ -62,7 +68,7 @@ export function outputEnd(fd: 1 | 2): PumpEnd {
 
 /** The stdio of a container without a terminal, connected to this process's own 0, 1 and 2. */
 export class InheritedStdio implements ContainerStdio {
-  readonly child: readonly [number, number, number];
+  readonly child: readonly [StreamSource, StreamSource, StreamSource];
   readonly owned: number[] = [];
   /** Ends that are the child's; ours are closed once it exists. */
   readonly #childEnds: Descriptor[] = [];
@@ -71,10 +77,8 @@ export class InheritedStdio implements ContainerStdio {
 
   /** `interactive`: whether our standard input reaches the container; else it reads the null device. */
   constructor({ interactive }: { interactive: boolean }) {
-    let input: number;
-    if (!interactive) input = this.#keep(openFile("/dev/null"));
-    else if (mayBeHandedOver(0)) input = 0;
-    else {
+    let input = interactive ? handedOver(0) : "null";
+    if (input === undefined) {
       const { read, write } = pipe();
       setNonBlocking(write.fd, true);
       this.#input = new Pump({ source: { fd: 0 }, sink: { fd: write.fd, owner: write } });
@@ -84,8 +88,9 @@ export class InheritedStdio implements ContainerStdio {
     this.child = [input, this.#output(1), this.#output(2)];
   }
 
-  #output(fd: 1 | 2): number {
-    if (mayBeHandedOver(fd)) return fd;
+  #output(fd: 1 | 2): StreamSource {
+    const same = handedOver(fd);
+    if (same !== undefined) return same;
     const { read, write } = pipe();
     setNonBlocking(read.fd, true);
     this.#outputs.push(new Pump({ source: { fd: read.fd, owner: read }, sink: outputEnd(fd) }));

@@ -281,6 +281,19 @@ export function fileStatus(fd: number): FileStatus {
   return decodeStatus(answer.bytes);
 }
 
+/** include/uapi/linux/magic.h */
+const PIPEFS_MAGIC = 0x50495045;
+
+/** Whether a pipe was made by pipe(2), rather than opened by a name that it has in some file system. */
+export function isAnonymousPipe(fd: number): boolean {
+  const words = new Uint32Array(30); // struct statfs begins with the type
+  check(syscall("fstatfs", fd, addressOf(new Uint8Array(words.buffer))), {
+    operation: "look at the file system of",
+    subject: `descriptor ${fd}`,
+  });
+  return words[0] === PIPEFS_MAGIC;
+}
+
 /** The status of what a path names, a symbolic link itself included; `undefined` where there is nothing. */
 export function pathStatus(path: string, { directory = AT_FDCWD }: At = {}): FileStatus | undefined {
   const answer = statx(path, { directory, flags: AT_SYMLINK_NOFOLLOW });

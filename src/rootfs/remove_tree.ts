@@ -6,7 +6,7 @@
  */
 import { errnoNumber, isKernelError } from "../../ffi/errno.ts";
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
-import { fileStatus, openFile, readDirectory, tryOpen } from "../kernel/files.ts";
+import { openFile, pathStatus, readDirectory, tryOpen } from "../kernel/files.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
 import { AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../kernel/open_flags.ts";
 
@@ -95,11 +95,11 @@ function moveUp(directory: number, name: string, { top, as }: { top: number; as:
 
 /** Takes "immutable" and "append only" away from what may be opened for it: directories and regular files. */
 function clearFlags(directory: number, name: string): void {
+  const type = pathStatus(name, { directory })?.type;
+  if (type !== "file" && type !== "directory") return; // opening a device could set it off
   const descriptor = tryOpen(name, { directory, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK });
   if (descriptor < 0) return; // the removal that follows tells what is wrong
   using file = new Descriptor(descriptor);
-  const { type } = fileStatus(file.fd);
-  if (type !== "file" && type !== "directory") return;
   const flags = new Int32Array(2);
   const bytes = new Uint8Array(flags.buffer);
   if (syscall("ioctl", file.fd, FS_IOC_GETFLAGS, addressOf(bytes)) < 0) return;

@@ -10,15 +10,7 @@ import { errnoNumber, isKernelError, KernelError } from "../../ffi/errno.ts";
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
 import { fileStatus, openFile, openResolved, pathStatus, readInto } from "../kernel/files.ts";
-import {
-  AT_REMOVEDIR,
-  O_DIRECTORY,
-  O_NONBLOCK,
-  O_PATH,
-  O_RDONLY,
-  RESOLVE_IN_ROOT,
-  RESOLVE_NO_MAGICLINKS,
-} from "../kernel/open_flags.ts";
+import { AT_REMOVEDIR, O_DIRECTORY, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../kernel/open_flags.ts";
 
 const S_IFREG = 0o100000;
 /** As many links as the kernel follows in one path (path_resolution(7)). */
@@ -52,13 +44,14 @@ export class ContainerRoot implements Disposable {
   }
 
   /**
-   * The beginning of a regular file, at most `limit` bytes as text; "" where there is none. Anything else (a pipe that
-   * would never end, a device) counts as none.
+   * The beginning of a regular file, at most `limit` bytes as text; "" where there is none. Anything else counts as
+   * none, and is not even opened: a pipe would keep us waiting, and some devices begin to act (a watchdog, a tape).
    */
   readText(path: string, limit = 1 << 20): string {
     try {
-      using file = this.open(path, O_RDONLY | O_NONBLOCK); // a pipe without a writer would keep us waiting
-      if (fileStatus(file.fd).type !== "file") return "";
+      using found = this.open(path, O_PATH);
+      if (fileStatus(found.fd).type !== "file") return "";
+      using file = openFile(`/proc/self/fd/${found.fd}`); // the very file that was looked at
       const bytes = new Uint8Array(limit);
       let length = 0;
       for (let count = 1; count > 0 && length < limit; length += count) {
