@@ -15,7 +15,8 @@
  */
 import { KernelError } from "./errno.ts";
 import { addressOf, check, syscall } from "./libc.ts";
-import { NativeProgram, type ProgramFailure } from "./native.ts";
+import type { Executable } from "./executable.ts";
+import { NativeProgram, type Outcome, type ProgramFailure } from "./native.ts";
 import type { Argument, Call, Item, SyscallProgram } from "./program.ts";
 
 // include/uapi/linux/sched.h
@@ -37,18 +38,25 @@ const DEFAULT_ACTION = { bytes: new Uint8Array(32) };
 const PR_SET_DUMPABLE = 4; // include/uapi/linux/prctl.h
 const O_CLOEXEC = 0o2000000;
 const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+const F_SETFD = 2; // include/uapi/asm-generic/fcntl.h
 const EINTR = 4;
 
 /**
  * A program that must know the status pipe's writing end, close-on-exec, by which the parent learns of execve: one
- * that closes all other descriptors before it gets there.
+ * that closes all other descriptors before it gets there; and, where there is one, the file of its last steps.
  */
-export type ChildProgram = (status: number) => SyscallProgram;
+export type ChildProgram = (status: number, last: number | undefined) => SyscallProgram;
 
 /** What {@link spawnChild} is asked for. */
 export interface ChildOptions {
   /** What the child does; it ends in execve or exit_group. Any failure ends the child, unless its items say otherwise. */
   readonly program: SyscallProgram | ChildProgram;
+  /**
+   * Its last steps, done after it has become an executable of its own (executable.ts): for a child that executes a
+   * file it has no reason to trust. Then `program` ends before them.
+   */
+  readonly last?: (status: number) => Executable;
   /** CLONE_NEW*: the namespaces made for the child. */
   readonly flags: number;
   /**
@@ -71,15 +79,22 @@ export class Child implements Disposable {
   readonly pid: number;
   /** Close-on-exec; the caller closes it. */
   readonly pidfd: number;
-  /** The program as it was assembled: its results and buffers, for what the child left there. */
-  readonly program: NativeProgram;
+  readonly #program: NativeProgram;
+  readonly #last: Executable | undefined;
+  #outcome: Outcome;
   #status: number;
 
-  constructor(program: NativeProgram, status: number) {
-    this.program = program;
+  constructor(program: NativeProgram, { status, last }: { status: number; last: Executable | undefined }) {
+    this.#outcome = this.#program = program;
+    this.#last = last;
     this.pid = program.result("clone: pid");
     this.pidfd = new DataView(program.buffer("clone: pidfd").slice().buffer).getInt32(0, true);
     this.#status = status;
+  }
+
+  /** What the child's calls gave, those of its last steps if it got there. Complete after {@link awaitExec}. */
+  get outcome(): Outcome {
+    return this.#outcome;
   }
 
   /** The reading end of the status pipe: at end of file when the child has executed something, or is dead. */
@@ -93,19 +108,31 @@ export class Child implements Disposable {
    */
   awaitExec(): ProgramFailure | undefined {
     if (this.#status >= 0) {
-      const byte = new Uint8Array(1);
-      let count: number;
-      do count = syscall("read", this.#status, addressOf(byte), 1); while (count === -EINTR);
-      check(count, { operation: "read", subject: "the status pipe" });
+      const report = readToEnd(this.#status, this.#last ? PIPE_BYTES : 1);
+      if (report.length > 0 && this.#last) this.#outcome = this.#last.outcome(report);
       syscall("close", this.#status);
       this.#status = -1;
     }
-    return this.program.failure();
+    return this.#outcome.failure();
   }
 
   [Symbol.dispose](): void {
     this.awaitExec(); // the child runs in this memory until then
-    this.program[Symbol.dispose]();
+    this.#program[Symbol.dispose]();
+  }
+}
+
+/** As much as a pipe holds. */
+const PIPE_BYTES = 65536;
+
+/** Waits for the end of the status pipe: nothing, unless the child's last steps have failed and report it. */
+function readToEnd(fd: number, limit: number): Uint8Array {
+  const bytes = new Uint8Array(limit);
+  for (let length = 0;;) {
+    const count = syscall("read", fd, addressOf(bytes) + length, limit - length);
+    if (count === -EINTR) continue;
+    length += check(count, { operation: "read", subject: "the status pipe" });
+    if (count === 0 || length === limit) return bytes.subarray(0, length);
   }
 }
 
@@ -126,11 +153,13 @@ export function spawnChild(options: ChildOptions): Child {
   if (flags & ~CLONE_NEW) throw new Error(`clone flags 0x${flags.toString(16)} hold more than namespaces`);
   forbidDumping();
   const [reading, writing] = statusPipe();
-  const native = new NativeProgram(surround(typeof program === "function" ? program(writing) : program, options));
+  using last = options.last?.(writing);
+  const own = typeof program === "function" ? program(writing, last?.fd) : program;
+  const native = new NativeProgram(surround(last ? continued(own, { writing, last: last.fd }) : own, options));
   native.run();
   syscall("close", writing);
   const pid = native.result("clone: pid");
-  if (pid > 0) return new Child(native, reading);
+  if (pid > 0) return new Child(native, { status: reading, last });
   syscall("close", reading);
   native[Symbol.dispose]();
   throw new KernelError({ operation: "clone", subject: "a child process", errno: -pid });
@@ -193,6 +222,20 @@ function statusPipe(): [number, number] {
 
 function maskCall(mask: Argument, { operation, old = 0 }: { operation: string; old?: Argument }): Call {
   return { call: "rt_sigprocmask", args: [SIG_SETMASK, mask, old, SIGSET_BYTES], operation, subject: "all signals" };
+}
+
+/** A program that becomes the executable of its last steps, and leaves them the status pipe. */
+function continued(program: SyscallProgram, { writing, last }: { writing: number; last: number }): SyscallProgram {
+  const argv = { words: [{ text: "skdocker" }, 0] };
+  const doing = { operation: "go on in", subject: "an executable file in memory" };
+  return {
+    ...program,
+    items: [
+      ...program.items,
+      { call: "fcntl", args: [writing, F_SETFD, 0], operation: "keep", subject: "the status pipe" },
+      { call: "execveat", args: [last, { text: "" }, argv, { words: [0] }, AT_EMPTY_PATH], ...doing },
+    ],
+  };
 }
 
 /** The call that makes the child: clone(2), or clone3(2) where a control group is given. */

@@ -236,17 +236,22 @@ class Codegen {
     const assembler = this.#assembler;
     this.#code.place(label);
     assembler.storeFailure(this.#base);
-    if (typeof mode === "object") return assembler.jump(this.#labelOf(mode.goto));
     if (mode === "return") return assembler.return();
-    if (mode === "abort") {
-      assembler.setArgument(0, 2);
-      assembler.setArgument(1, this.#base + this.#layout.abortTextAt);
-      assembler.setArgument(2, ABORT_TEXT.length);
-      assembler.syscall(syscallNumber("write", this.#machine), 0);
+    if (mode === "abort") this.#writeTo(2, { offset: this.#layout.abortTextAt, length: ABORT_TEXT.length });
+    else if (mode !== "exit") {
+      if ("goto" in mode) return assembler.jump(this.#labelOf(mode.goto));
+      this.#writeTo(mode.report, { offset: 0, length: reportLength(this.#layout) });
     }
     assembler.setArgument(0, PROGRAM_FAILED);
     assembler.syscall(syscallNumber("exit_group", this.#machine), 0);
     assembler.trap();
+  }
+
+  #writeTo(fd: number, { offset, length }: { offset: number; length: number }): void {
+    this.#assembler.setArgument(0, fd);
+    this.#assembler.setArgument(1, this.#base + offset);
+    this.#assembler.setArgument(2, length);
+    this.#assembler.syscall(syscallNumber("write", this.#machine), 0);
   }
 
   #newTail(mode: FailureMode): Label {
@@ -279,6 +284,58 @@ export function assemble(program: SyscallProgram, { base, machine }: { base: num
   return new Uint8Array(code.words.buffer, 0, code.at * 4);
 }
 
+/** Status words and results, which lie at the start of a program's data. */
+function reportLength({ calls }: Layout): number {
+  return (STATUS_WORDS + calls.length) * WORD;
+}
+
+/** What became of a program, wherever it ran. */
+export interface Outcome {
+  /** The failure, if a call of the program has failed. */
+  failure(): ProgramFailure | undefined;
+  /** The result of the call named `name`; 0 as long as it has not been made, or has jumped by `whenZero`. */
+  result(name: string): number;
+}
+
+/** A program as the bytes of a mapping at `base`: data, and code from `codeAt` on. */
+export interface ProgramImage {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly codeAt: number;
+  /** Reads what a process that stands on this image has written by the failure mode "report". */
+  outcome(report: Uint8Array): Outcome;
+}
+
+/** Assembles a program for another process. Pure, but for whoever watches programs. */
+export function programImage(
+  program: SyscallProgram,
+  { base, machine }: { base: number; machine: Machine },
+): ProgramImage {
+  if (observer) observer(program);
+  const layout = layOut(program);
+  const bytes = new Uint8Array(layout.size);
+  writeConstants(bytes, layout, base);
+  new Codegen(new CodeWords(new Uint32Array(bytes.buffer, layout.codeAt)), { layout, base, machine }).write(program);
+  return { bytes, codeAt: layout.codeAt, outcome: (report) => readOutcome(report, layout) };
+}
+
+function readOutcome(report: Uint8Array, layout: Layout): Outcome {
+  const data = new DataView(new ArrayBuffer(reportLength(layout)));
+  new Uint8Array(data.buffer).set(report.subarray(0, data.byteLength));
+  return { failure: () => failureIn(data, layout), result: (name) => resultIn(data, layout, name) };
+}
+
+function failureIn(data: DataView, { calls }: Layout): ProgramFailure | undefined {
+  const step = Number(data.getBigUint64(0, true));
+  if (step === 0) return undefined;
+  return { call: calls[step - 1] as Call, result: Number(data.getBigInt64(WORD, true)) };
+}
+
+function resultIn(data: DataView, { callOf }: Layout, name: string): number {
+  const call = callOf.get(name);
+  if (call === undefined) throw new Error(`no call is named "${name}"`);
+  return Number(data.getBigInt64((STATUS_WORDS + call) * WORD, true));
+}
+
 /** The call that failed, with its result: -errno, or what it returned instead of what was expected. */
 export interface ProgramFailure {
   readonly call: Call;
@@ -293,7 +350,7 @@ export function observePrograms(observe: (program: SyscallProgram) => void): voi
 }
 
 /** A program in memory, ready to run. The memory is given back by `using`; a child must be done with it before. */
-export class NativeProgram implements Disposable {
+export class NativeProgram implements Disposable, Outcome {
   readonly #layout: Layout;
   readonly #base: number;
   readonly #data: DataView;
@@ -322,9 +379,7 @@ export class NativeProgram implements Disposable {
 
   /** The failure, if a call of the program (here, or in the child that runs it) has failed. */
   failure(): ProgramFailure | undefined {
-    const step = Number(this.#data.getBigUint64(0, true));
-    if (step === 0) return undefined;
-    return { call: this.#layout.calls[step - 1] as Call, result: Number(this.#data.getBigInt64(WORD, true)) };
+    return failureIn(this.#data, this.#layout);
   }
 
   /** Throws the {@link KernelError} of the failure, if there is one. */
@@ -335,9 +390,7 @@ export class NativeProgram implements Disposable {
 
   /** The result of the call named `name`; 0 as long as it has not been made, or has jumped by `whenZero`. */
   result(name: string): number {
-    const call = this.#layout.callOf.get(name);
-    if (call === undefined) throw new Error(`no call is named "${name}"`);
-    return Number(this.#data.getBigInt64((STATUS_WORDS + call) * WORD, true));
+    return resultIn(this.#data, this.#layout, name);
   }
 
   /** The scratch memory named `name`; not to be used after disposal. */

@@ -54,7 +54,9 @@ export type FailureMode =
   /** The process ends at once (status 125): for what must not be left half-done, such as the way back to a namespace. */
   | "abort"
   /** Goes to a label, to undo. */
-  | { readonly goto: string };
+  | { readonly goto: string }
+  /** As "exit", after writing status words and results to this descriptor: for a process without shared memory. */
+  | { readonly report: number };
 
 /** One item of a program. */
 export type Item =

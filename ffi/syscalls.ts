@@ -25,6 +25,7 @@ const SYSCALLS = {
   epoll_pwait: [281, 22],
   eventfd2: [290, 19],
   execve: [59, 221],
+  execveat: [322, 281],
   exit: [60, 93],
   exit_group: [231, 94],
   faccessat: [269, 48],

@@ -1,6 +1,6 @@
 /** Why a child has not become the command, in words and as an exit code. */
 import { errnoNumber, errnoText } from "../../ffi/errno.ts";
-import { failureError, type NativeProgram, type ProgramFailure } from "../../ffi/native.ts";
+import { failureError, type Outcome, type ProgramFailure } from "../../ffi/native.ts";
 import { UserError } from "../user_error.ts";
 import { executablePaths } from "./environment.ts";
 import type { SpecProcess } from "./spec.ts";
@@ -14,7 +14,7 @@ const NOT_FOUND = 127;
  * The error for a child's failure: the step's own, or what all attempts to execute the command together say. As in
  * execvp(3), a file that may not be executed counts for more than one that isn't there. Its `exitCode` is 126 or 127.
  */
-export function childError(failure: ProgramFailure, from: { program: NativeProgram; process: SpecProcess }): Error {
+export function childError(failure: ProgramFailure, from: { outcome: Outcome; process: SpecProcess }): Error {
   const { args, env, cwd } = from.process;
   if (failure.call.as === "enter") {
     const exitCode = failure.result === -errnoNumber("EACCES") ? CANNOT_EXECUTE : 125;
@@ -26,8 +26,8 @@ export function childError(failure: ProgramFailure, from: { program: NativeProgr
   const command = args[0] as string; // a request's command is never empty
   const results = executablePaths(command, env).map((path) => {
     const { find, execute } = attemptNames(path);
-    const found = from.program.result(find);
-    return found < 0 ? found : from.program.result(execute);
+    const found = from.outcome.result(find);
+    return found < 0 ? found : from.outcome.result(execute);
   });
   const denied = -errnoNumber("EACCES");
   const result = results.includes(denied) ? denied : failure.result;

@@ -34,6 +34,7 @@ import { planPropagation, planReadonlyRoot, planRoot, type RootInputs } from "./
 import type { ContainerSpec } from "./spec.ts";
 import {
   GO_BUFFER,
+  keepOnExec,
   planClosing,
   planEnter,
   planExec,
@@ -72,6 +73,8 @@ export interface ContainerPlan {
   readonly steps: readonly ContainerStep[];
   /** The one of the steps that closes descriptors; which pipes it spares is known only when the child is cloned. */
   readonly closing: ContainerStep;
+  /** The last of the steps: those that meet files which nobody has looked at. */
+  readonly last: readonly ContainerStep[];
   readonly go: number;
 }
 
@@ -79,8 +82,9 @@ export interface ContainerPlan {
 export function planContainer(spec: ContainerSpec, inputs: PlanInputs): ContainerPlan {
   const { go } = inputs;
   const closing = planClosing([go]);
-  const process = planProcess(spec, inputs, closing);
-  return { go, closing, steps: [...planSetting(spec, inputs), ...planFiles(spec, inputs), ...process] };
+  const rights = planRights(spec, inputs, closing);
+  const last = planLast(spec, inputs);
+  return { go, closing, last, steps: [...planSetting(spec, inputs), ...planFiles(spec, inputs), ...rights, ...last] };
 }
 
 /** Where the process lives. */
@@ -119,12 +123,14 @@ function planFiles(spec: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
   ].flat();
 }
 
-/** What it is and does. */
-function planProcess({ process }: ContainerSpec, inputs: PlanInputs, closing: ContainerStep): ContainerStep[] {
-  return [
-    ...named("skdocker:rights", [...planStdio(inputs.stdio, process), closing, ...planPrivileges(process, inputs)]),
-    ...named("skdocker:ready", [planEnter(process.cwd), planGo(inputs.go), planExec(process, inputs.beforeExec)]),
-  ];
+/** What it is and may do. */
+function planRights({ process }: ContainerSpec, inputs: PlanInputs, closing: ContainerStep): ContainerStep[] {
+  return named("skdocker:rights", [...planStdio(inputs.stdio, process), closing, ...planPrivileges(process, inputs)]);
+}
+
+/** How it becomes the command. */
+function planLast({ process }: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
+  return named("skdocker:ready", [planEnter(process.cwd), planGo(inputs.go), planExec(process, inputs.beforeExec)]);
 }
 
 /** The first of these steps renames the process, too. */
@@ -136,12 +142,29 @@ function named(name: string, steps: readonly ContainerStep[]): ContainerStep[] {
 /** The mask of file modes while mount points are made: none; and the container's: docker's 022. */
 const umask = (mask: number): Item => ({ call: "umask", args: [mask], operation: "set", subject: "the umask" });
 
-/** The whole program of the child. `status` is the pipe by which the parent learns of execve. */
-export function childProgram(plan: ContainerPlan, { status }: { status: number }): SyscallProgram {
+/** What the program of a child depends on beside its plan. */
+export interface ChildDescriptors {
+  /** The pipe by which the parent learns of execve. */
+  readonly status: number;
+  /** The file that the child becomes for its last steps ({@link lastProgram}); without one it does them itself. */
+  readonly last?: number | undefined;
+}
+
+/** The program of the child. */
+export function childProgram(plan: ContainerPlan, { status, last }: ChildDescriptors): SyscallProgram {
   const items: Item[] = [umask(0)];
-  for (const step of plan.steps) {
+  const kept = last === undefined ? [plan.go, status] : [plan.go, status, last];
+  const count = last === undefined ? plan.steps.length : plan.steps.length - plan.last.length;
+  for (let index = 0; index < count; index++) {
+    const step = plan.steps[index] as ContainerStep;
     if (step !== plan.closing) items.push(...step.items);
-    else items.push(...planClosing([plan.go, status]).items, umask(0o022));
+    else items.push(...planClosing(kept).items, umask(0o022));
   }
+  if (last !== undefined) items.push(keepOnExec(plan.go, true));
   return { items, buffers: { [GO_BUFFER]: 8 } };
+}
+
+/** The last steps as a program of their own, for a child that executes what it has no reason to trust. */
+export function lastProgram({ last, go }: ContainerPlan): SyscallProgram {
+  return { items: [keepOnExec(go, false), ...last.flatMap(({ items }) => items)], buffers: { [GO_BUFFER]: 8 } };
 }

@@ -7,7 +7,7 @@ import { pathStatus } from "../kernel/files.ts";
 import { takeBind } from "../rootfs/binds.ts";
 import { BUSYBOX_DIRECTORIES, BUSYBOX_FILES, busyboxTree } from "../rootfs/busybox.ts";
 import { takeDevices } from "../rootfs/devices.ts";
-import { openDirectoryRoot, prepareDirectory, takeDirectory } from "../rootfs/directory.ts";
+import { laterRemoval, openDirectoryRoot, prepareDirectory, takeDirectory } from "../rootfs/directory.ts";
 import { type Layer, makeLayer, removeLayer } from "../rootfs/layer.ts";
 import { ContainerRoot, type MadeEntry } from "../rootfs/root.ts";
 import type { Paths } from "../store/paths.ts";
@@ -130,14 +130,8 @@ function prepareInPlace(spec: ContainerSpec, { rootfs, fileTargets, failed, desc
   const nodev = spec.mounts.some(({ destination, options }) => destination === "/dev" && options.includes("nodev"));
   const tree = descriptors.use(takeDirectory(root, { nodev }));
   const existing = new Set(needed.map((mountPoint) => mountPoint.path));
-  return { inputs: { kind: "directory", path, tree: tree.fd }, existing, made, remove: () => removeIn(path, made) };
-}
-
-/** The root is opened anew: its descriptor need not be kept for as long as the container runs. */
-function removeIn(path: string, made: readonly MadeEntry[]): void {
-  if (made.length === 0) return;
-  using root = new ContainerRoot(path);
-  root.removeMade(made);
+  const remove = made.length === 0 ? () => undefined : laterRemoval(root, made);
+  return { inputs: { kind: "directory", path, tree: tree.fd }, existing, made, remove };
 }
 
 function prepareBusybox({ rootfs, paths, id, failed }: RootOptions): PreparedRoot {

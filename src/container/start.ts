@@ -14,6 +14,7 @@
  * ends what is left. So nothing outlives us that nobody knows of.
  */
 import { execTail, spawnChild } from "../../ffi/clone.ts";
+import type { Executable } from "../../ffi/executable.ts";
 import type { SyscallProgram } from "../../ffi/program.ts";
 import { MACHINE } from "../../ffi/syscalls.ts";
 import { addressOf, syscall } from "../../ffi/libc.ts";
@@ -41,7 +42,7 @@ import { clearDead } from "./dead.ts";
 import type { CgroupFile } from "./identity_plan.ts";
 import { childError } from "./exec_failure.ts";
 import { makeNameFiles, type NameFiles } from "./name_files.ts";
-import { CHILD_NAMESPACES, childProgram, type ContainerPlan, planContainer } from "./plan.ts";
+import { CHILD_NAMESPACES, childProgram, type ContainerPlan, lastProgram, planContainer } from "./plan.ts";
 import { openRootfs, prepareFiles, type Rootfs, userDatabase } from "./prepare_files.ts";
 import type { RunRequest } from "./request.ts";
 import { type ContainerSpec, type SpecFacts, specFromRequest } from "./spec.ts";
@@ -118,6 +119,8 @@ function newId(): string {
 interface PreparedContainer {
   readonly spec: ContainerSpec;
   readonly plan: (go: number, parentOnly: readonly number[]) => ContainerPlan;
+  /** Makes the file that the child becomes before it executes what somebody else has made; null where all is ours. */
+  readonly lastSteps: ((program: SyscallProgram, status: number) => Executable) | null;
   /** Version 2's control group, for the child to be born in; undefined without one. */
   readonly birthplace: Descriptor | undefined;
   readonly stdio: ContainerStdio;
@@ -169,7 +172,14 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
     beforeExec: execTail(),
   };
   const plan = (go: number, parentOnly: readonly number[]) => planContainer(spec, { ...inputs, go, parentOnly });
-  return { spec, plan, birthplace, stdio, services, forChild };
+  return { spec, plan, lastSteps: await makerOfLastSteps(request), birthplace, stdio, services, forChild };
+}
+
+/** The busybox inside the program, without anything of the host's in it, executes nothing but itself. */
+async function makerOfLastSteps({ rootfs, mounts }: RunRequest): Promise<PreparedContainer["lastSteps"]> {
+  if (rootfs.kind === "busybox" && mounts.every(({ kind }) => kind !== "bind")) return null;
+  const { Executable } = await import("../../ffi/executable.ts");
+  return (program, status) => new Executable(program, status);
 }
 
 /** The group of version 2 is printed like the others, but nothing is left to do for it. */
@@ -262,7 +272,7 @@ interface StartContext extends PreparedContainer {
 
 /** Clones the child, records it, lets it go, and waits until it has become the command. */
 function startChild(context: StartContext): { pidfd: Descriptor } {
-  const { record, attachment, spec, stdio, forChild } = context;
+  const { record, attachment, spec, lastSteps, stdio, forChild } = context;
   const go = pipe();
   using goWrite = go.write;
   const plan = context.plan(go.read.fd, [goWrite.fd, record.fd]);
@@ -270,10 +280,11 @@ function startChild(context: StartContext): { pidfd: Descriptor } {
     announce(context.listeners.container, step, { operation: "run", subject: step.command });
   }
   using child = spawnChild({
-    program: (status) => {
-      const program = childProgram(plan, { status });
+    program: (status, last) => {
+      const program = childProgram(plan, { status, last });
       return context.listeners.program?.(program) ?? program;
     },
+    ...(lastSteps ? { last: (status) => lastSteps(lastProgram(plan), status) } : {}),
     flags: CHILD_NAMESPACES,
     shareMemory: true,
     ...(context.birthplace ? { cgroup: context.birthplace.fd } : {}),
@@ -289,7 +300,7 @@ function startChild(context: StartContext): { pidfd: Descriptor } {
   attachment.settle();
   syscall("write", goWrite.fd, addressOf(GO), 1);
   const failure = child.awaitExec();
-  if (failure) throw childError(failure, { program: child.program, process: spec.process });
+  if (failure) throw childError(failure, { outcome: child.outcome, process: spec.process });
   failed.move();
   return { pidfd };
 }

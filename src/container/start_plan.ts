@@ -7,6 +7,7 @@ import { mountAt, openTarget } from "./mount_plan.ts";
 import type { SpecProcess } from "./spec.ts";
 
 const F_SETFD = 2; // include/uapi/asm-generic/fcntl.h
+const FD_CLOEXEC = 1;
 const TIOCSCTTY = 0x540e; // include/uapi/asm-generic/ioctls.h
 const HIGHEST_DESCRIPTOR = 0xffffffff;
 
@@ -97,6 +98,14 @@ export function planGo(go: number): ContainerStep {
     command: "read go",
     items: [call("read", [go, { buffer: GO_BUFFER }, 1], { operation: "wait for", subject: "the parent", expect: 1 })],
   };
+}
+
+/** Whether the reading end of the go pipe survives execve. */
+export function keepOnExec(go: number, kept: boolean): Item {
+  return call("fcntl", [go, F_SETFD, kept ? 0 : FD_CLOEXEC], {
+    operation: "keep",
+    subject: "the pipe of the parent's go",
+  });
 }
 
 /** The names of the results of looking for a path and of executing it. */

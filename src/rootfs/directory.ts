@@ -4,7 +4,7 @@
  */
 import { isKernelError } from "../../ffi/errno.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
-import { pathStatus } from "../kernel/files.ts";
+import { fileStatus, pathStatus } from "../kernel/files.ts";
 import { MOUNT_ATTR_NODEV, MS_PRIVATE } from "../kernel/mount_flags.ts";
 import { changeMount, cloneMount } from "../kernel/mounts.ts";
 import { UserError } from "../user_error.ts";
@@ -82,4 +82,23 @@ export function takeDirectory(root: ContainerRoot, { nodev }: { nodev: boolean }
     tree.close();
     throw error;
   }
+}
+
+/**
+ * What removes the mount points that were made, once the container has ended. The root is opened anew then: its
+ * descriptor need not be kept all the while. If its path leads to another directory by that time (a container that was
+ * given the directory above it can put a link to the host's root there), what was made is not in it, and nothing is done.
+ */
+export function laterRemoval({ path, fd }: ContainerRoot, made: readonly MadeEntry[]): () => void {
+  const before = fileStatus(fd);
+  return () => {
+    try {
+      using root = new ContainerRoot(path);
+      const { inode, devMajor, devMinor } = fileStatus(root.fd);
+      const same = inode === before.inode && devMajor === before.devMajor && devMinor === before.devMinor;
+      if (same) root.removeMade(made);
+    } catch (error) {
+      if (!isKernelError(error, "ENOENT", "ENOTDIR", "ELOOP")) throw error;
+    }
+  };
 }

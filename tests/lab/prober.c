@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -300,6 +301,19 @@ static void swap(char **words) {
   while (time(0) < end) syscall(SYS_renameat2, directory, words[1], directory, words[2], 2 /* EXCHANGE */);
 }
 
+/* Tells whenever PATH is opened, until it is killed. */
+static void watch(const char *path) {
+  int fd = inotify_init1(0);
+  if (inotify_add_watch(fd, path, IN_OPEN) < 0) exit(1);
+  printf("watching\n");
+  fflush(stdout);
+  char event[4096];
+  while (read(fd, event, sizeof event) > 0) {
+    printf("opened\n");
+    fflush(stdout);
+  }
+}
+
 int main(int count, char **words) {
   const char *what = count > 1 ? words[1] : "executable";
   if (!strcmp(what, "calls")) calls();
@@ -311,6 +325,7 @@ int main(int count, char **words) {
   else if (!strcmp(what, "node")) node(words + 2);
   else if (!strcmp(what, "poll")) poll_processes(words[2]);
   else if (!strcmp(what, "routes")) route_attack(words + 2);
+  else if (!strcmp(what, "watch")) watch(words[2]);
   else if (!strcmp(what, "swap")) swap(words + 2);
   else executable();
   return 0;

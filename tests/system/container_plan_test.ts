@@ -143,7 +143,7 @@ async function run(asked: Partial<RunRequest>): Promise<Outcome> {
     output.read.close();
     const exit = waitForExit({ pidfd: child.pidfd });
     syscall("close", child.pidfd);
-    if (failure) throw childError(failure, { program: child.program, process: spec.process });
+    if (failure) throw childError(failure, { outcome: child.outcome, process: spec.process });
     return { code: exitCode(exit), output: text };
   } finally {
     files.remove();
