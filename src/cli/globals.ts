@@ -1,5 +1,8 @@
 /** The flags that stand before the command. */
+import { isKernelError } from "../../ffi/errno.ts";
+import { pathStatus } from "../kernel/files.ts";
 import type { Flags, Globals, Values } from "./command.ts";
+import { invalidArgument } from "./words/invalid.ts";
 import { absolutePath } from "./words/path.ts";
 
 export const GLOBAL_FLAGS = {
@@ -26,11 +29,27 @@ export const GLOBAL_FLAGS = {
   },
 } as const satisfies Flags;
 
+/** A directory that is there, or that a run will make. */
+function readRoot(text: string, flag: string): string {
+  const word = { flag, text };
+  if (text === "") throw invalidArgument("not a directory", word);
+  const path = absolutePath(text);
+  try {
+    pathStatus(`${path}/.`);
+  } catch (error) {
+    if (isKernelError(error, "ENOTDIR")) throw invalidArgument("not a directory", word);
+    throw error;
+  }
+  return path;
+}
+
 /** The global flags with their defaults, paths made absolute. */
 export function readGlobals(values: Values<typeof GLOBAL_FLAGS>): Globals {
   return {
-    root: values.root === undefined ? GLOBAL_FLAGS.root.default : absolutePath(values.root),
-    runRoot: values["run-root"] === undefined ? GLOBAL_FLAGS["run-root"].default : absolutePath(values["run-root"]),
+    root: values.root === undefined ? GLOBAL_FLAGS.root.default : readRoot(values.root, "--root"),
+    runRoot: values["run-root"] === undefined
+      ? GLOBAL_FLAGS["run-root"].default
+      : readRoot(values["run-root"], "--run-root"),
     debug: values.debug ?? false,
   };
 }

@@ -1,4 +1,5 @@
 /** From the words of `run`, or of the lecture's form, to the container's exit code. */
+import { isKernelError } from "../../ffi/errno.ts";
 import { pathStatus } from "../kernel/files.ts";
 import { UserError } from "../user_error.ts";
 import type { Globals } from "./command.ts";
@@ -10,9 +11,14 @@ import { printError } from "./output.ts";
 import { stepListeners } from "./step_listeners.ts";
 import { isTerminal } from "./terminal.ts";
 
-/** Whether a directory of that name is in the current one. */
+/** Whether a directory of that name is in the current one. What cannot be looked at (a file, too long a name) is none. */
 export function isDirectory(name: string): boolean {
-  return name !== "" && pathStatus(`${name}/.`)?.type === "directory";
+  try {
+    return name !== "" && pathStatus(`${name}/.`)?.type === "directory";
+  } catch (error) {
+    if (isKernelError(error)) return false;
+    throw error;
+  }
 }
 
 /** `skdocker run …`; returns the exit code. */

@@ -169,13 +169,14 @@ export function makeDirectory(path: string, { mode = 0o755, directory = AT_FDCWD
 
 /** Makes a directory and those above it that are missing. */
 export function makeDirectories(path: string, options: { mode?: number } = {}): void {
-  const result = syscall("mkdirat", AT_FDCWD, addressOf(cString(path)), options.mode ?? 0o755);
-  if (result === -EEXIST) return;
+  const make = () => syscall("mkdirat", AT_FDCWD, addressOf(cString(path)), options.mode ?? 0o755);
+  let result = make();
   if (result === -ENOENT && path.lastIndexOf("/") > 0) {
     makeDirectories(path.slice(0, path.lastIndexOf("/")), options);
-    return makeDirectories(path, options);
+    // Once more, and not for ever: in /proc, say, it is ENOENT whatever is there.
+    result = make();
   }
-  check(result, { operation: "make the directory", subject: path });
+  if (result !== -EEXIST) check(result, { operation: "make the directory", subject: path });
 }
 
 // include/uapi/asm-generic/fcntl.h

@@ -1,4 +1,5 @@
 import { pathsOf } from "../../store/paths.ts";
+import { UserError } from "../../user_error.ts";
 import { defineCommand } from "../command.ts";
 import { formatFacts } from "../facts.ts";
 import { print } from "../output.ts";
@@ -13,10 +14,14 @@ export const info = defineCommand({
   needsRoot: true,
   examples: [{ line: "skdocker info", says: "What this host can do" }],
   async run({ values, globals }) {
+    const { format } = values;
+    if (format !== undefined && format !== "json") {
+      throw new UserError(`--format ${format} is not supported yet, use json`);
+    }
     const { hostFacts } = await import("../../host/facts.ts");
     const { summary } = await import("../../network/summary.ts");
     const facts = { ...summary(pathsOf(globals)), ...hostFacts() };
-    print(values.format === "json" ? `${JSON.stringify(facts)}\n` : formatFacts(facts, 0));
+    print(format === "json" ? `${JSON.stringify(facts)}\n` : formatFacts(facts, 0));
     return 0;
   },
 });

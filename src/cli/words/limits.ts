@@ -36,8 +36,14 @@ export function parseCpus(text: string): number | null {
   return cpus;
 }
 
+/** include/linux/threads.h, PID_MAX_LIMIT: the kernel takes no higher limit. */
+const MOST_PROCESSES = 4 * 1024 * 1024;
+
 /** Number of processes; 0 and below mean no limit, as in docker. */
 export function parsePidsLimit(limit: number): number | null {
+  if (limit > MOST_PROCESSES) {
+    throw invalidArgument("that is more than Linux can have", { flag: "--pids-limit", text: String(limit) });
+  }
   return limit <= 0 ? null : limit;
 }
 

@@ -70,6 +70,7 @@ describe("--cpus", () => {
 
 test("--pids-limit 0 and -1 mean no limit", () => {
   expect([parsePidsLimit(-1), parsePidsLimit(0), parsePidsLimit(5)]).toEqual([null, null, 5]);
+  expect(() => parsePidsLimit(99999999999)).toThrow("that is more than Linux can have");
 });
 
 describe("--ulimit", () => {
