@@ -261,7 +261,7 @@ test("another user has none, and is who was asked for", async () => {
       "uid=33(www-data) gid=33(www-data) groups=33(www-data)\nCapEff:\t0000000000000000\nCapBnd:\t00000000a80425fb",
     );
   expect(await ask("id; echo $HOME", { user: { user: "1000", group: "tty" }, groupAdd: ["bin", "99"] }))
-    .toBe("uid=1000 gid=5(tty) groups=5(tty),2(bin),99\n/");
+    .toBe("uid=1000 gid=5(tty) groups=2(bin),5(tty),99\n/");
   expect(await ask("echo again > /dev/stdout", { user: { user: "1000", group: null } })).toBe("again");
   expect((await refusal({ user: { user: "nobodyknows", group: null } })).message)
     .toBe("unable to find user nobodyknows: no matching entries in passwd file");

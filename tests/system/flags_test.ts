@@ -265,10 +265,10 @@ describe("the command", () => {
     expect(cat().stdout).toBe("");
   });
 
-  test("-t is a terminal, whose lines end as a terminal's do", () => {
+  test("-t is a terminal, whose lines end as a terminal's do", async () => {
     expect(run("-t", "busybox", "sh", "-c", "tty; echo $TERM").stdout).toBe("/dev/pts/0\r\nxterm\r\n");
-    const typed = lab.run([lab.binary, "run", "-it", "--network=none", "busybox", "tty"], { tty: true });
-    expect(typed.stdout).toEndWith("/dev/pts/0\r\n");
+    const typed = lab.terminal([lab.binary, "run", "-it", "--network=none", "busybox", "tty"]);
+    expect(await typed.ended()).toEqual({ code: 0, output: "/dev/pts/0\r\n" });
     expect(run("--tty", "-e", "TERM=dumb", "busybox", "sh", "-c", "echo $TERM").stdout).toBe("dumb\r\n");
   });
 });
