@@ -5,6 +5,7 @@ import { resolverService } from "../network/resolver.ts";
 import { openResolverSockets } from "../network/resolver_sockets.ts";
 import { serverAddresses } from "../network/resolver_upstream.ts";
 import type { StepListener } from "../steps.ts";
+import type { HeldRecord } from "../store/containers.ts";
 import type { Service } from "./supervise.ts";
 
 /** What the name server is made with. */
@@ -13,11 +14,17 @@ export interface ForwardOptions {
   /** Closes its sockets: they would keep the container's namespace. */
   readonly undo: DisposableStack;
   readonly listener?: StepListener<NetworkStep>;
+  /** Is told where the server listens, for `net reset`. */
+  readonly record?: HeldRecord;
 }
 
 /** Opens the server's sockets in the container's namespace, leads port 53 there, and serves once there is a reactor. */
-export function forwardNames({ namespace }: Attachment, { upstreams, undo, listener }: ForwardOptions): Service {
+export function forwardNames(
+  { namespace }: Attachment,
+  { upstreams, undo, listener, record }: ForwardOptions,
+): Service {
   if (!namespace) throw new Error("a container on the host's network needs no name server");
-  const sockets = openResolverSockets(namespace.fd, listener);
+  const { ports, ...sockets } = openResolverSockets(namespace.fd, listener);
+  record?.update({ resolver: ports });
   return undo.use(resolverService({ ...sockets, servers: serverAddresses(upstreams) }));
 }

@@ -8,7 +8,7 @@ import { planHostname, planHosts } from "../network/hosts_file.ts";
 import type { NetworkStep } from "../network/network_step.ts";
 import { planResolvConf } from "../network/resolv_conf.ts";
 import type { StepListener } from "../steps.ts";
-import { type AttachmentRecord, type ContainerRecord, findContainer } from "../store/containers.ts";
+import { type AttachmentRecord, type ContainerRecord, findContainer, type HeldRecord } from "../store/containers.ts";
 import type { Paths } from "../store/paths.ts";
 import type { RunRequest } from "./request.ts";
 import type { Service } from "./supervise.ts";
@@ -22,7 +22,7 @@ export interface NameFiles {
   readonly forwarder:
     | ((
       attachment: Attachment,
-      options: { undo: DisposableStack; listener: StepListener<NetworkStep> },
+      options: { undo: DisposableStack; listener: StepListener<NetworkStep>; record: HeldRecord },
     ) => Promise<Service>)
     | null;
   remove(): void;

@@ -104,8 +104,14 @@ function claimRecord(request: RunRequest, paths: Paths): HeldRecord {
     networkMode: request.network.mode.kind,
     process: null,
     attachment: null,
+    ownNetworkParameters: hasNetworkParameters(request),
     made: [],
   });
+}
+
+function hasNetworkParameters({ sysctls }: RunRequest): boolean {
+  for (const name of sysctls.keys()) if (name.startsWith("net.")) return true;
+  return false;
 }
 
 /** 32 random bytes in hexadecimal, as docker's ids. */
@@ -157,7 +163,7 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
   if (files.inMemory) context.notify("the data root lies on overlayfs, so what the container writes is kept in memory");
   const stdio = undo.use(await makeStdio(request, terminal));
   const services = names.forwarder
-    ? [await names.forwarder(attachment, { undo, listener: context.listeners.network })]
+    ? [await names.forwarder(attachment, { undo, listener: context.listeners.network, record })]
     : [];
   // A write to cgroup.procs waits for an RCU grace period, 9 to 19 ms measured; to be born in a group does not.
   const birthplace = cgroup?.openUnified();

@@ -78,6 +78,8 @@ function ipWords(step: IpStep): string[] {
   switch (step.do) {
     case "set link":
       return ["link", "set", "dev", step.link, ...settingWords(step.settings)];
+    case "rename link":
+      return ["link", "set", "dev", step.link, "name", step.name];
     case "delete link":
       return ["link", "delete", "dev", step.link];
     case "add address":
@@ -86,6 +88,8 @@ function ipWords(step: IpStep): string[] {
     case "add route":
     case "delete route":
       return ["route", verb(step.do), step.to, ...(step.via === null ? [] : ["via", step.via]), "dev", step.link];
+    case "delete neighbour":
+      return ["neighbour", "delete", step.ip, "dev", step.link];
     case "replace neighbour":
       // Without "reachable" ip(8) would make the entry permanent.
       return ["neighbour", "replace", step.ip, "lladdr", step.address, "dev", step.link, "nud", "reachable"];
@@ -96,15 +100,21 @@ function verb(deed: string): string {
   return deed.slice(0, deed.indexOf(" "));
 }
 
-/** What belongs to the bridge's port comes last: after `type` ip-link(8) reads nothing else. */
-function settingWords({ up, alias, mtu, address, master, hairpin }: LinkSettings): string[] {
+/** What belongs to the bridge or its port comes last: after `type` ip-link(8) reads nothing else. */
+function settingWords(settings: LinkSettings): string[] {
+  const { up, alias, mtu, address, master, hairpin, flags = {}, queueLength, group, options = {} } = settings;
   const words: string[] = [];
   if (alias !== undefined) words.push("alias", alias);
   if (mtu !== undefined) words.push("mtu", String(mtu));
   if (address !== undefined) words.push("address", address);
   if (master !== undefined) words.push("master", master);
+  for (const [flag, on] of Object.entries(flags)) words.push(flag, on ? "on" : "off");
+  if (queueLength !== undefined) words.push("txqueuelen", String(queueLength));
+  if (group !== undefined) words.push("group", String(group));
   if (up !== undefined) words.push(up ? "up" : "down");
   if (hairpin !== undefined) words.push("type", "bridge_slave", "hairpin", hairpin ? "on" : "off");
+  const chosen = Object.entries(options);
+  if (chosen.length > 0) words.push("type", "bridge", ...chosen.flatMap(([word, value]) => [word, String(value)]));
   return words;
 }
 

@@ -33,6 +33,11 @@ describe("a step on the host is the command for it", () => {
       ...{ do: "set link", side: "host", link: "veth1" },
       settings: { up: false, mtu: 1400, address: MAC, master: "skbr0" },
     })).toBe("ip link set dev veth1 mtu 1400 address 02:53:ac:10:00:02 master skbr0 down");
+    expect(line({
+      ...{ do: "set link", side: "host", link: "skbr0" },
+      settings: { options: { stp_state: 0, ageing_time: 30000 }, flags: { arp: true, promisc: false }, group: 0 },
+    })).toBe("ip link set dev skbr0 arp on promisc off group 0 type bridge stp_state 0 ageing_time 30000");
+    expect(line({ do: "rename link", link: "br7", name: "skbr0" })).toBe("ip link set dev br7 name skbr0");
   });
 
   test("for addresses, routes and neighbours", () => {
@@ -42,6 +47,8 @@ describe("a step on the host is the command for it", () => {
       .toBe("ip address delete 172.16.0.1/16 dev skbr0");
     expect(line({ do: "add route", side: "host", link: "veth1", to: "172.20.0.2/32", via: null }))
       .toBe("ip route add 172.20.0.2/32 dev veth1");
+    expect(line({ do: "delete neighbour", link: "skbr0", ip: "172.16.0.2" }))
+      .toBe("ip neighbour delete 172.16.0.2 dev skbr0");
     expect(line({ do: "replace neighbour", link: "skbr0", ip: "172.16.0.2", address: MAC }))
       .toBe("ip neighbour replace 172.16.0.2 lladdr 02:53:ac:10:00:02 dev skbr0 nud reachable");
   });

@@ -77,14 +77,7 @@ export function createNetworkNamespace({ sysctls, sockets }: NetworkNamespaceOpt
     ],
     descriptors: ["namespace", ...sockets.map(({ name }) => name)],
     buffers,
-    done: (native) => {
-      const decoder = new TextDecoder("latin1");
-      for (const { path } of sysctls) {
-        const text = decoder.decode(native.buffer(path));
-        const end = text.indexOf("\n");
-        if (end > 0) former.set(path, text.slice(0, end));
-      }
-    },
+    done: (native) => readFormer(native, sysctls, former),
   });
   const descriptor = opened.get("namespace") as Descriptor; // it is among the descriptors asked for
   opened.delete("namespace");
@@ -107,11 +100,27 @@ export function openSocketsIn(namespace: number, sockets: readonly NamespaceSock
   });
 }
 
-/** Writes kernel parameters of the network namespace held by `namespace`. */
-export function writeSysctlsIn(namespace: number, sysctls: readonly NamespaceSysctl[]): void {
+/** Writes kernel parameters of the network namespace held by `namespace`. Returns what each was before, by its path. */
+export function writeSysctlsIn(namespace: number, sysctls: readonly NamespaceSysctl[]): ReadonlyMap<string, string> {
+  const former = new Map<string, string>();
   const buffers: Record<string, number> = {};
   for (const { path } of sysctls) buffers[path] = FORMER_BYTES;
-  inNetworkNamespace(namespace, { items: sysctls.flatMap(sysctlItems), descriptors: [], buffers });
+  inNetworkNamespace(namespace, {
+    items: sysctls.flatMap(sysctlItems),
+    descriptors: [],
+    buffers,
+    done: (native) => readFormer(native, sysctls, former),
+  });
+  return former;
+}
+
+function readFormer(native: NativeProgram, sysctls: readonly NamespaceSysctl[], former: Map<string, string>): void {
+  const decoder = new TextDecoder("latin1");
+  for (const { path } of sysctls) {
+    const text = decoder.decode(native.buffer(path));
+    const end = text.indexOf("\n");
+    if (end > 0) former.set(path, text.slice(0, end));
+  }
 }
 
 /** What the text of a parameter that is a number takes at most, as it is read before it is written. */
@@ -123,6 +132,8 @@ export interface InsideProgram {
   readonly buffers?: SyscallProgram["buffers"];
   /** Names of calls whose results are descriptors: handed out on success, closed on failure. */
   readonly descriptors: readonly string[];
+  /** Called after coming back from a success, while the program's memory is there. */
+  readonly done?: (native: NativeProgram) => void;
 }
 
 /**
@@ -140,11 +151,7 @@ export function inNetworkNamespace(namespace: number, program: InsideProgram): M
 }
 
 function runInside(
-  { enter, items, buffers, descriptors, done }: InsideProgram & {
-    readonly enter: Item[];
-    /** Called after coming back from a success, while the program's memory is there. */
-    readonly done?: (native: NativeProgram) => void;
-  },
+  { enter, items, buffers, descriptors, done }: InsideProgram & { readonly enter: Item[] },
 ): Map<string, Descriptor> {
   using home = openFile(OWN_NAMESPACE);
   using native = new NativeProgram({

@@ -44,11 +44,17 @@ export interface ObservedBridge {
      * network's own alone, since one that the administrator added is to stay until she asks for a reset.
      */
     readonly addresses: readonly string[];
-    /** Networks to which the kernel itself leads over the link, because of an address. */
-    readonly connected: readonly string[];
+    /** Whether the network's own address is the first, as skdocker gives it, with all routes that it brings. */
+    readonly sound: boolean;
+    /** What else was altered, with the values of a new bridge: looked for by `net reset` alone. */
+    readonly altered: LinkSettings;
+    /** Neighbours that somebody fixed, by address. */
+    readonly fixedNeighbours: readonly string[];
   } | null;
   /** Of the bridge, by the names of {@link hardenedParameters}. Empty where there is no bridge. */
   readonly parameters: LinkParameters;
+  /** Others of its parameters that are not a new link's, with the values of one: looked for by `net reset` alone. */
+  readonly alteredParameters: readonly (readonly [name: string, value: string])[];
   readonly uplinks: readonly Uplink[];
   /** Links whose forwarding skdocker has turned on before. */
   readonly routed: readonly string[];
@@ -89,24 +95,33 @@ export function parameterSteps(
 /** What a new bridge has. */
 const DEFAULT_BRIDGE_MTU = 1500;
 
-/** The steps to a bridge network that is as it should be. */
+/**
+ * The steps to a bridge network that is as it should be. The rules come before forwarding: there is no moment in which
+ * the host is a router for others.
+ */
 export function planBridge(network: BridgeNetwork, observed: ObservedBridge): NetworkStep[] {
-  return [...linkSteps(network, observed), ...forwardingSteps(network, observed), ...firewallSteps(network, observed)];
+  return [...linkSteps(network, observed), ...firewallSteps(network, observed), ...forwardingSteps(network, observed)];
 }
 
-function linkSteps(network: BridgeNetwork, { link: found, parameters }: ObservedBridge): NetworkStep[] {
+function linkSteps(
+  network: BridgeNetwork,
+  { link: found, parameters, alteredParameters }: ObservedBridge,
+): NetworkStep[] {
   const { link, address, mtu, gateway } = network;
   const steps: NetworkStep[] = [];
   if (!found) steps.push({ do: "add bridge", purpose: "bridge", link, address });
+  // Before the address, with which the kernel forgets them itself.
+  for (const ip of found?.fixedNeighbours ?? []) steps.push({ do: "delete neighbour", purpose: "neighbour", link, ip });
   steps.push(...parameterSteps(hardenedParameters(link), parameters));
-  // Behind another one it would go with that, and without the route that it brought it is of no use: made anew.
-  const sound = found?.addresses[0] === gateway && (found.connected.length > 0 || !found.up);
+  steps.push(...parameterSteps(alteredParameters, {}));
+  const sound = found?.sound ?? false; // otherwise it is made anew, and with it its routes
   for (const other of found?.addresses.toReversed() ?? []) {
     if (sound && other === gateway) continue;
     steps.push({ do: "delete address", purpose: "bridge", side: "host", link, address: other });
   }
   if (!sound) steps.push({ do: "add address", purpose: "bridge", side: "host", link, address: gateway });
   const settings: LinkSettings = {
+    ...found?.altered,
     ...(found && found.address !== address ? { address } : {}),
     // Set once it exists: an MTU given at creation is forgotten when the last port goes.
     ...((found?.mtu ?? DEFAULT_BRIDGE_MTU) === mtu ? {} : { mtu }),

@@ -8,7 +8,7 @@ import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "../kernel/netli
 import { deleteAddress, newAddress } from "../kernel/netlink/address.ts";
 import { changeLink, deleteLink, linkIndex, newBridge, newVeth } from "../kernel/netlink/link.ts";
 import { deleteRoute, newRoute } from "../kernel/netlink/route.ts";
-import { replaceNeighbour } from "../kernel/netlink/neighbour.ts";
+import { deleteNeighbour, replaceNeighbour } from "../kernel/netlink/neighbour.ts";
 import type { Request } from "../kernel/netlink/message.ts";
 import { sendBatch } from "../kernel/nftables/batch.ts";
 import type { NftOperation } from "../kernel/nftables/operation.ts";
@@ -67,6 +67,16 @@ export class NetworkExecutor implements Disposable {
   /** Remembers a host link's index, so that it need not be asked for. */
   knowIndex(link: string, index: number): void {
     this.#indexes.set(`host ${link}`, index);
+  }
+
+  /** A host link of that name was removed: the next one has another index. */
+  forget(link: string): void {
+    this.#indexes.delete(`host ${link}`);
+  }
+
+  /** Announces a step that the caller does itself. */
+  tell(step: NetworkStep): void {
+    announce(this.#listener, step, describeStep(step));
   }
 
   /** Does all steps, in order. On failure nothing is undone yet: that is {@link undo}. */
@@ -150,6 +160,12 @@ export class NetworkExecutor implements Disposable {
           changeLink(this.#reference(step.side, step.link), { ...settings, ...port, ...joined }),
         );
       }
+      case "rename link": {
+        const index = this.#index("host", step.link);
+        this.#indexes.delete(`host ${step.link}`);
+        this.#indexes.set(`host ${step.name}`, index);
+        return this.#add("host", changeLink(index, { name: step.name }));
+      }
       case "delete link":
         this.#indexes.delete(`${step.side} ${step.link}`); // the next of that name has another
         return this.#add(step.side, deleteLink(step.link));
@@ -166,6 +182,11 @@ export class NetworkExecutor implements Disposable {
         const spec = { link: this.#index(step.side, step.link), ...to, ...gateway };
         return this.#add(step.side, step.do === "add route" ? newRoute(spec) : deleteRoute(spec));
       }
+      case "delete neighbour":
+        return this.#add(
+          "host",
+          deleteNeighbour({ link: this.#index("host", step.link), address: parseIpv4(step.ip) }),
+        );
       case "replace neighbour":
         return this.#add(
           "host",

@@ -37,7 +37,7 @@ export const FIREWALL: Table = { family: "inet", name: "skdocker", comment: "skd
 export const USER_FIREWALL: Table = { family: "inet", name: "skdocker-user" };
 
 /** The table in the namespace of a container whose name server is skdocker. */
-const RESOLVER_TABLE: Table = { family: "ip", name: "skdocker" };
+export const RESOLVER_TABLE: Table = { family: "ip", name: "skdocker" };
 
 /** Of a name server (RFC 1035, 4.2). */
 const DNS_PORT = 53;

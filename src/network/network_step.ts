@@ -4,6 +4,7 @@
  */
 import type { NftOperation } from "../kernel/nftables/operation.ts";
 import type { Mac } from "../kernel/mac.ts";
+import type { LinkFlag } from "../kernel/netlink/link.ts";
 
 /** Whose namespace a step works in. */
 export type Side = "host" | "container";
@@ -37,6 +38,12 @@ export interface LinkSettings {
   /** Name of the bridge. */
   readonly master?: string;
   readonly hairpin?: boolean;
+  /** `arp`, `multicast`, …, by ip-link(8)'s words. */
+  readonly flags?: Readonly<Partial<Record<LinkFlag, boolean>>>;
+  readonly queueLength?: number;
+  readonly group?: number;
+  /** Of a bridge: `ageing_time`, … */
+  readonly options?: Readonly<Record<string, number>>;
 }
 
 export type NetworkStep =
@@ -56,6 +63,7 @@ export type NetworkStep =
       /** The other end, in the container's namespace. */
       readonly peer: { readonly link: string; readonly address: Mac };
     }
+    | { readonly do: "rename link"; readonly link: string; readonly name: string }
     | { readonly do: "set link"; readonly side: Side; readonly link: string; readonly settings: LinkSettings }
     | { readonly do: "delete link"; readonly side: Side; readonly link: string }
     | {
@@ -74,6 +82,7 @@ export type NetworkStep =
       /** Dotted gateway; null for a neighbour on the link. */
       readonly via: string | null;
     }
+    | { readonly do: "delete neighbour"; readonly link: string; readonly ip: string }
     | { readonly do: "replace neighbour"; readonly link: string; readonly ip: string; readonly address: Mac }
     | { readonly do: "change firewall"; readonly side: Side; readonly operation: NftOperation }
   );
@@ -89,6 +98,7 @@ export function describeStep(step: NetworkStep): { operation: string; subject: s
       const { operation } = step;
       return { operation: `${operation.verb} in`, subject: "the firewall" };
     }
+    case "delete neighbour":
     case "replace neighbour":
       return { operation: step.do, subject: step.ip };
     case "add address":

@@ -1,17 +1,12 @@
 /** What the host has, read from the kernel when it matters: the input of the plans. */
 import { isKernelError } from "../../ffi/errno.ts";
 import { readSysctl } from "../host/sysctl.ts";
-import { firstAddress, formatIpv4Network, type Ipv4Network } from "../kernel/ipv4.ts";
-import { listAddresses } from "../kernel/netlink/address.ts";
+import { firstAddress, formatIpv4Network, type Ipv4Network, lastAddress, parseIpv4Network } from "../kernel/ipv4.ts";
+import { type LinkAddress, listAddresses } from "../kernel/netlink/address.ts";
 import { getLink, type Link, listLinks } from "../kernel/netlink/link.ts";
-import { listRoutes, type Route, RT_TABLE_LOCAL, RT_TABLE_MAIN, RTPROT_KERNEL } from "../kernel/netlink/route.ts";
+import { listRoutes, type Route, RT_TABLE_LOCAL, RTPROT_KERNEL } from "../kernel/netlink/route.ts";
 import type { NetlinkSocket } from "../kernel/netlink/socket.ts";
-import { dumpElements, dumpRules, getTable } from "../kernel/nftables/dump.ts";
-import { expressionsText } from "../kernel/nftables/expression.ts";
-import type { NftOperation } from "../kernel/nftables/operation.ts";
-import type { SetDefinition } from "../kernel/nftables/set.ts";
 import type { LinkParameters, Uplink } from "./bridge_plan.ts";
-import { FIREWALL } from "./firewall_plan.ts";
 
 /** A link, or null where there is none of that name. */
 export function findLink(socket: NetlinkSocket, link: string | number): Link | null {
@@ -52,10 +47,42 @@ export function routedNetworks(routes: readonly Route[], ours: ReadonlySet<numbe
     .map(({ destination }) => ipv4Network({ ...destination, address: firstAddress(ipv4Network(destination)) }));
 }
 
-/** Of routes over one link, the networks to which the kernel itself leads because of the link's addresses. */
-export function connectedNetworks(routes: readonly Route[]): string[] {
-  return routes.filter(({ protocol, table }) => protocol === RTPROT_KERNEL && table === RT_TABLE_MAIN)
-    .map(({ destination }) => formatIpv4Network(ipv4Network(destination)));
+// include/uapi/linux/if_addr.h: behind another one of its network, and there for good
+const IFA_F_SECONDARY = 0x01;
+const IFA_F_PERMANENT = 0x80;
+
+/**
+ * Whether a link has the address `wanted` as skdocker gives it, with every route that the kernel makes for an address;
+ * `first`: and before all others, as behind another one of its network it would go with that. A link that is down has
+ * no routes: they come when it goes up.
+ */
+export function hasSoundAddress(
+  socket: NetlinkSocket,
+  { link, up, wanted, first }: { link: number; up: boolean; wanted: string; first: boolean },
+): boolean {
+  const addresses = listAddresses(socket, { link, family: "ipv4" });
+  const isWanted = (address: LinkAddress) => formatIpv4Network(ipv4Network(address)) === wanted;
+  const found = first ? addresses.slice(0, 1).find(isWanted) : addresses.find(isWanted);
+  if (!found) return false;
+  const flags = first ? found.flags : found.flags & ~IFA_F_SECONDARY;
+  const plain = flags === IFA_F_PERMANENT && found.scope === "global" && found.broadcast === undefined &&
+    found.peer === undefined;
+  if (!plain || !up) return plain;
+  const network = parseIpv4Network(wanted);
+  const routes = listRoutes(socket, { family: "ipv4", link }).filter(({ protocol }) => protocol === RTPROT_KERNEL);
+  return addressRoutes(network).every(([type, destination]) =>
+    routes.some((route) => route.type === type && formatIpv4Network(ipv4Network(route.destination)) === destination)
+  );
+}
+
+/** What the kernel routes for an address: itself, its network and that one's broadcast address (fib_add_ifaddr). */
+function addressRoutes(network: Ipv4Network): [type: string, destination: string][] {
+  const { address, prefix } = network;
+  const single = (of: Ipv4Network["address"]) => formatIpv4Network({ address: of, prefix: 32 });
+  const routes: [string, string][] = [["local", single(address)]];
+  if (prefix < 32) routes.push(["unicast", formatIpv4Network({ address: firstAddress(network), prefix })]);
+  if (prefix < 31) routes.push(["broadcast", single(lastAddress(network))]);
+  return routes;
 }
 
 function nextLinks({ link, hops }: Route): number[] {
@@ -93,45 +120,3 @@ export function observeUplinks(
 
 /** RFC 894: what an Ethernet carries. */
 const DEFAULT_MTU = 1500;
-
-/** Whether the table is there, and holds just the rules and elements that `wanted` would make. */
-export function observeFirewall(
-  socket: NetlinkSocket,
-  wanted: readonly NftOperation[],
-): "missing" | "damaged" | "healthy" {
-  const table = getTable(socket, FIREWALL);
-  if (!table) return "missing";
-  if (table.comment !== FIREWALL.comment) return "damaged";
-  try {
-    return rulesMatch(socket, wanted) && elementsMatch(socket, wanted) ? "healthy" : "damaged";
-  } catch (error) {
-    if (isKernelError(error, "ENOENT")) return "damaged"; // a set or a chain is missing
-    throw error;
-  }
-}
-
-function rulesMatch(socket: NetlinkSocket, wanted: readonly NftOperation[]): boolean {
-  const text = (rule: { chain: string; expressions: Parameters<typeof expressionsText>[0] }) =>
-    `${rule.chain} ${expressionsText(rule.expressions, FIREWALL.family)}`;
-  const expected: string[] = [];
-  for (const operation of wanted) {
-    if ("rule" in operation && "expressions" in operation.rule) expected.push(text(operation.rule));
-  }
-  const found = dumpRules(socket, { family: FIREWALL.family, table: FIREWALL.name }).map(text);
-  return expected.length === found.length && expected.sort().join("\n") === found.sort().join("\n");
-}
-
-function elementsMatch(socket: NetlinkSocket, wanted: readonly NftOperation[]): boolean {
-  const expected = new Map<SetDefinition, string[]>();
-  for (const operation of wanted) {
-    if ("set" in operation) expected.set(operation.set, []);
-    if (!("element" in operation)) continue;
-    const { set, key, comment } = operation.element;
-    expected.set(set, [...(expected.get(set) ?? []), `${key.join(" . ")} ${comment ?? ""}`]);
-  }
-  for (const [set, keys] of expected) {
-    const found = dumpElements(socket, set).map(({ key, comment }) => `${key.join(" . ")} ${comment ?? ""}`);
-    if (found.sort().join("\n") !== keys.sort().join("\n")) return false;
-  }
-  return true;
-}

@@ -13,10 +13,13 @@ import { readHostChanges } from "./host_changes.ts";
 import type { NetworkStep } from "./network_step.ts";
 import { findLink } from "./observe.ts";
 
-/** Removes links, tables and files, and puts every parameter of the host back to what it was. */
+/**
+ * Removes links, tables and files, and puts every parameter of the host back to what it was. Forwarding ends before the
+ * rules that keep the host from being a router do.
+ */
 export function purgeHost(executor: NetworkExecutor, paths: Paths): void {
   const failures: unknown[] = [];
-  for (const part of [removeLinks, removeFirewall, restoreSysctls, removeFiles]) {
+  for (const part of [removeLinks, restoreSysctls, removeFirewall, removeFiles]) {
     try {
       part(executor, paths);
     } catch (error) {

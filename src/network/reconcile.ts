@@ -8,7 +8,9 @@ import { dumpRules, getTable, readGeneration } from "../kernel/nftables/dump.ts"
 import { readForwardTables } from "../kernel/nftables/forward_rules.ts";
 import { readLegacyForward } from "../kernel/xtables.ts";
 import { isKernelError } from "../../ffi/errno.ts";
-import { listContainers } from "../store/containers.ts";
+import { type Link, listLinks } from "../kernel/netlink/link.ts";
+import type { NetlinkSocket } from "../kernel/netlink/socket.ts";
+import { type ContainerRecord, listContainers } from "../store/containers.ts";
 import { type NetworkIntent, writeNetwork } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";
@@ -20,6 +22,7 @@ import {
   describeLegacy,
   isRouter,
   readBridgeIntent,
+  readBridgeState,
   writeBridgeState,
 } from "./bridge.ts";
 import {
@@ -31,20 +34,21 @@ import {
   wantedFirewall,
 } from "./bridge_plan.ts";
 import type { NetworkExecutor } from "./execute.ts";
-import { DOCKER_USER_COMMENT, dockerUserRules, ptpElements, USER_FIREWALL } from "./firewall_plan.ts";
+import { DOCKER_USER_COMMENT, dockerUserRules, FIREWALL, ptpElements, USER_FIREWALL } from "./firewall_plan.ts";
 import { foreignForwardDrops, legacyForwardDrop } from "./foreign_firewall_plan.ts";
 import { readHostChanges, recordHostChanges, writeHostChanges } from "./host_changes.ts";
 import type { NetworkStep } from "./network_step.ts";
 import {
   addressesOf,
-  connectedNetworks,
   findLink,
+  hasSoundAddress,
   hostRoutes,
-  observeFirewall,
   observeUplinks,
   readParameters,
   routedNetworks,
 } from "./observe.ts";
+import { fixedNeighbours, readBridgeAlterations } from "./alterations.ts";
+import { observeTable } from "./observe_firewall.ts";
 import { freeRange, rangeCandidates } from "./range.ts";
 
 /** How far the bridge is corrected. */
@@ -53,8 +57,9 @@ export interface ReconcileOptions {
   readonly strict: boolean;
 }
 
-/** Corrects what differs, and records what a start needs to know. */
-export function reconcile(executor: NetworkExecutor, paths: Paths, options: ReconcileOptions): void {
+/** Corrects what differs, and records what a start needs to know. Returns the network as it is now. */
+export function reconcile(executor: NetworkExecutor, paths: Paths, options: ReconcileOptions): BridgeNetwork {
+  restoreName(executor, paths);
   const { network, intent, observed, router } = observe(executor, paths, options);
   const steps = planBridge(network, observed);
   const routed = routedLinks(observed).filter(({ forwarding }) => !forwarding);
@@ -69,6 +74,7 @@ export function reconcile(executor: NetworkExecutor, paths: Paths, options: Reco
   const generation = verifyFirewall(executor, wantedFirewall(network, observed));
   const notices = meetForeignFirewalls(executor, { paths, network, observed });
   recordLook(executor, paths, { network, intent, observed, router, notices, generation });
+  return network;
 }
 
 /** The steps that would be taken now, and what a container would find then; nothing is changed. */
@@ -80,6 +86,38 @@ export function planReconcile(
   return { steps: planBridge(network, observed), intent, mtu: network.mtu };
 }
 
+/** A bridge of ours that somebody gave another name gets its own back, under its ports and connections. */
+function restoreName(executor: NetworkExecutor, paths: Paths): void {
+  const state = readBridgeState(paths);
+  if (!state || findLink(executor.host, BRIDGE_LINK)) return;
+  const link = findLink(executor.host, state.index);
+  if (link?.kind !== "bridge" || link.address !== state.mac) return;
+  const rename = { do: "rename link", purpose: "bridge", link: link.name, name: BRIDGE_LINK } as const;
+  try {
+    executor.run([rename]);
+  } catch (error) {
+    if (!isKernelError(error, "EBUSY")) throw error; // before Linux 6.2 a link must be down for it
+    executor.run([
+      { do: "set link", purpose: "bridge", side: "host", link: link.name, settings: { up: false } },
+      rename,
+    ]);
+  }
+}
+
+/** The indexes of containers' host ends, by their names, or by their MACs where somebody gave them other names. */
+function hostEnds(socket: NetlinkSocket, containers: readonly ContainerRecord[]): number[] {
+  let all: Link[] | undefined;
+  const ends: number[] = [];
+  for (const { attachment } of containers) {
+    if (!attachment) continue;
+    const { hostLink, hostMac } = attachment;
+    const end = findLink(socket, hostLink) ??
+      (all ??= listLinks(socket)).find(({ kind, address }) => kind === "veth" && address === hostMac);
+    if (end) ends.push(end.index);
+  }
+  return ends;
+}
+
 function observe(executor: NetworkExecutor, paths: Paths, { strict }: ReconcileOptions) {
   const { host, nft } = executor;
   const link = findLink(host, BRIDGE_LINK);
@@ -87,11 +125,7 @@ function observe(executor: NetworkExecutor, paths: Paths, { strict }: ReconcileO
     throw new UserError(`There is a link "${BRIDGE_LINK}" on this host that is not a bridge; rename or remove it`);
   }
   const containers = listContainers(paths);
-  const ours = new Set<number>(link ? [link.index] : []);
-  for (const { attachment } of containers) {
-    const end = attachment ? findLink(host, attachment.hostLink) : null;
-    if (end) ours.add(end.index);
-  }
+  const ours = new Set<number>([...(link ? [link.index] : []), ...hostEnds(host, containers)]);
   const routes = hostRoutes(host);
   const intent = readBridgeIntent(paths) ?? chooseRange(routedNetworks(routes, ours));
   const { uplinks, mtu } = observeUplinks(host, { routes, ours });
@@ -109,6 +143,7 @@ function observe(executor: NetworkExecutor, paths: Paths, { strict }: ReconcileO
   const parameters = link
     ? readParameters([...names, `net.ipv4.conf.${BRIDGE_LINK}.forwarding`])
     : asFresh(readParameters([...names, "net.ipv4.conf.default.forwarding"]));
+  const altered = strict && link ? readBridgeAlterations(host, link) : { settings: {}, parameters: [] };
   const observed: ObservedBridge = {
     ...base,
     link: link && {
@@ -116,10 +151,13 @@ function observe(executor: NetworkExecutor, paths: Paths, { strict }: ReconcileO
       mtu: link.mtu,
       address: link.address,
       addresses: addressesOf(host, link.index).filter((address) => strict || address === network.gateway),
-      connected: connectedNetworks(routes.filter((route) => route.link === link.index)),
+      sound: hasSoundAddress(host, { link: link.index, up: link.up, wanted: network.gateway, first: strict }),
+      altered: altered.settings,
+      fixedNeighbours: strict ? fixedNeighbours(host, link.index) : [],
     },
     parameters,
-    firewall: observeFirewall(nft, wantedFirewall(network, base)),
+    alteredParameters: altered.parameters,
+    firewall: observeTable(nft, { table: FIREWALL, wanted: wantedFirewall(network, base) }),
     userFirewall: getTable(nft, USER_FIREWALL) !== undefined,
   };
   return { network, intent, observed, router };
@@ -132,7 +170,7 @@ function observe(executor: NetworkExecutor, paths: Paths, { strict }: ReconcileO
 function verifyFirewall(executor: NetworkExecutor, wanted: readonly NftOperation[]): number {
   for (let attempt = 0; attempt < MOST_LOOKS; attempt++) {
     const generation = readGeneration(executor.nft);
-    if (observeFirewall(executor.nft, wanted) === "healthy") return generation;
+    if (observeTable(executor.nft, { table: FIREWALL, wanted }) === "healthy") return generation;
   }
   throw new UserError("The firewall is not what it was set to: somebody else keeps changing the table inet skdocker");
 }

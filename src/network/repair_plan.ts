@@ -3,6 +3,7 @@ import type { Mac } from "../kernel/mac.ts";
 import { type Attaching, CONTAINER_LINK } from "./attach_plan.ts";
 import { hardenedParameters, type LinkParameters, parameterSteps } from "./bridge_plan.ts";
 import type { LinkSettings, NetworkStep } from "./network_step.ts";
+import type { AttachmentRecord } from "../store/containers.ts";
 
 /** What was found of a pair whose both ends are there. */
 export interface ObservedAttachment {
@@ -14,8 +15,12 @@ export interface ObservedAttachment {
     readonly inBridge: boolean;
     readonly hairpin: boolean;
     readonly addresses: readonly string[];
+    /** ptp alone: whether the first address is the gateway's, as a start makes it. */
+    readonly sound: boolean;
     readonly routes: readonly string[];
     readonly parameters: LinkParameters;
+    /** Others that are not a new link's, with the values of one. */
+    readonly altered: readonly (readonly [name: string, value: string])[];
   };
   readonly inside: {
     readonly up: boolean;
@@ -23,8 +28,8 @@ export interface ObservedAttachment {
     readonly mtu: number;
     /** In the kernel's order: an address before those of its network that it takes with it when it goes. */
     readonly addresses: readonly string[];
-    /** Networks to which the kernel itself leads over the link, because of an address. */
-    readonly connected: readonly string[];
+    /** Whether the first is the one a start gives, as it gives it, with all routes that it brings. */
+    readonly sound: boolean;
     /** Destinations of routes to single addresses on the link. */
     readonly onLink: readonly string[];
     /** Gateways of the default routes over the link; null for one without. */
@@ -38,8 +43,9 @@ export function planRepair(attaching: Attaching, observed: ObservedAttachment): 
 }
 
 function hostSteps({ attachment, alias, bridge }: Attaching, host: ObservedAttachment["host"]): NetworkStep[] {
-  const { hostLink: link, hostMac, mtu, gateway, ip } = attachment;
+  const { hostLink: link, hostMac, mtu } = attachment;
   const steps = parameterSteps(hardenedParameters(link), host.parameters);
+  steps.push(...parameterSteps(host.altered, {}));
   if (bridge !== null && !host.inBridge) {
     steps.push({ do: "set link", purpose: "pair", side: "host", link, settings: { master: bridge } });
   }
@@ -51,15 +57,31 @@ function hostSteps({ attachment, alias, bridge }: Attaching, host: ObservedAttac
     ...(bridge === null || (host.inBridge && host.hairpin) ? {} : { hairpin: true }),
   };
   if (Object.keys(settings).length > 0) steps.push({ do: "set link", purpose: "pair", side: "host", link, settings });
-  if (bridge !== null) return steps;
+  return [...steps, ...(bridge === null ? ptpSteps(attachment, host) : strangers(link, host.addresses))];
+}
+
+/** A port has no address; one that somebody gave it goes. */
+function strangers(link: string, addresses: readonly string[]): NetworkStep[] {
+  return addresses.toReversed().map((address) => ({
+    do: "delete address",
+    purpose: "address",
+    side: "host",
+    link,
+    address,
+  }));
+}
+
+function ptpSteps({ hostLink: link, gateway, ip }: AttachmentRecord, host: ObservedAttachment["host"]): NetworkStep[] {
+  const own = `${gateway}/32`;
+  const steps: NetworkStep[] = [];
   const forwarding = `net.ipv4.conf.${link}.forwarding`;
   if (host.parameters[forwarding] !== "1") {
     steps.push({ do: "write sysctl", purpose: "forward", side: "host", name: forwarding, value: "1" });
   }
-  if (!host.addresses.includes(`${gateway}/32`)) {
-    steps.push({ do: "add address", purpose: "address", side: "host", link, address: `${gateway}/32` });
-  }
-  if (!host.routes.includes(`${ip}/32`)) {
+  steps.push(...strangers(link, host.addresses.filter((address) => !host.sound || address !== own)));
+  if (!host.sound) steps.push({ do: "add address", purpose: "address", side: "host", link, address: own });
+  // A route over a link goes when it goes down.
+  if (!host.up || !host.routes.includes(`${ip}/32`)) {
     steps.push({ do: "add route", purpose: "route", side: "host", link, to: `${ip}/32`, via: null });
   }
   return steps;
@@ -75,8 +97,7 @@ function insideSteps({ attachment, bridge }: Attaching, inside: ObservedAttachme
     ...(inside.mtu === mtu ? {} : { mtu }),
     ...(inside.address === mac ? {} : { address: mac as Mac }),
   };
-  // Behind another one it would go with that, and without the route that it brought it is of no use: made anew.
-  const sound = inside.addresses[0] === wanted && (prefix === 32 || inside.connected.length > 0 || !inside.up);
+  const { sound } = inside; // otherwise it is made anew, and with it its routes
   for (const address of inside.addresses.toReversed()) {
     if (sound && address === wanted) continue;
     steps.push({ do: "delete address", purpose: "address", side: "container", link, address });

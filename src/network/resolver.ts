@@ -29,7 +29,7 @@ const BURST = 32;
 const PAUSE = 100;
 
 /** What a {@link Resolver} is made from. */
-export interface ResolverOptions extends ResolverSockets {
+export interface ResolverOptions extends Pick<ResolverSockets, "udp" | "tcp"> {
   readonly reactor: Reactor;
   /** Socket addresses of the host's servers, in order of preference: see `serverAddresses`. */
   readonly servers: readonly Uint8Array[];

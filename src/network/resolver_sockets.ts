@@ -24,6 +24,7 @@ const BACKLOG = 16;
 export interface ResolverSockets {
   readonly udp: Descriptor;
   readonly tcp: Descriptor;
+  readonly ports: { readonly udpPort: number; readonly tcpPort: number };
 }
 
 /**
@@ -49,13 +50,14 @@ export function openResolverSockets(
   ];
   try {
     using netlink = NetlinkSocket.adopt(rules.release(), NETLINK_NETFILTER);
-    const operations = resolverTable({ udpPort: localPort(udp.fd), tcpPort: localPort(tcp.fd) });
+    const ports = { udpPort: localPort(udp.fd), tcpPort: localPort(tcp.fd) };
+    const operations = resolverTable(ports);
     for (const operation of operations) {
       const step = { do: "change firewall", purpose: "resolver", side: "container", operation } as const;
       announce(listener, step, describeStep(step));
     }
     sendBatch(netlink, operations);
-    return { udp, tcp };
+    return { udp, tcp, ports };
   } catch (error) {
     udp.close();
     tcp.close();

@@ -112,7 +112,7 @@ export async function resetNetwork(paths: Paths, { listener = SILENT }: VerbOpti
   using executor = new NetworkExecutor(listener);
   const { reconcile } = await import("./reconcile.ts");
   const { removeLeftLinks, repairContainer } = await import("./repair.ts");
-  reconcile(executor, paths, { strict: true });
+  const { mtu } = reconcile(executor, paths, { strict: true });
   executor.keep();
   // In the order in which they were started: links made anew get the port numbers that they had.
   const started = ({ process }: ContainerRecord) => process?.startTime ?? 0;
@@ -122,7 +122,7 @@ export async function resetNetwork(paths: Paths, { listener = SILENT }: VerbOpti
   const failures: unknown[] = [];
   for (const record of containers) {
     try {
-      repairContainer(executor, record);
+      repairContainer(executor, record, { mtu });
     } catch (error) {
       failures.push(new Error(`Cannot repair the network of container "${record.name}"`, { cause: error }));
     }

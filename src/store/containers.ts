@@ -57,6 +57,10 @@ export interface ContainerRecord {
   /** Of the container's first process, once it exists, with its start time in clock ticks since boot. */
   readonly process: { readonly pid: number; readonly startTime: number } | null;
   readonly attachment: AttachmentRecord | null;
+  /** Whether it was run with network parameters (`--sysctl net.…`) of its own. */
+  readonly ownNetworkParameters: boolean;
+  /** Where the name server behind 127.0.0.11 listens; absent where there is none. */
+  readonly resolver?: { readonly udpPort: number; readonly tcpPort: number };
   /** Mount points that were made in a directory used as root file system, to be removed from it again. */
   readonly made: readonly { readonly path: string; readonly kind: "file" | "directory" }[];
 }

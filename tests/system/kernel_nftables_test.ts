@@ -88,7 +88,10 @@ test("making the firewall anew gives the same, whatever was there", () => {
 test("the table made by this version is known by its comment; one that is not there is not", () => {
   expect(drive("table")).toBeNull();
   drive("firewall");
-  expect(drive("table")).toEqual({ family: "inet", name: "skdocker", comment: "skdocker rules 1" });
+  expect(drive("table")).toEqual({
+    ...{ family: "inet", name: "skdocker", comment: "skdocker rules 1" },
+    ...{ dormant: false, objects: 8 }, // five sets, three chains
+  });
 });
 
 test("of a refused batch nothing is done, and the operation is named", () => {

@@ -16,6 +16,17 @@ import type { NetlinkSocket } from "./socket.ts";
 // include/uapi/linux/if.h
 const IFF_UP = 1 << 0;
 const IFF_LOWER_UP = 1 << 16;
+
+/** Flags that ip-link(8) sets, under its words: "arp on" is IFF_NOARP off. */
+export const LINK_FLAGS = {
+  arp: { bit: 1 << 7, inverted: true },
+  promisc: { bit: 1 << 8, inverted: false },
+  allmulticast: { bit: 1 << 9, inverted: false },
+  multicast: { bit: 1 << 12, inverted: false },
+} as const;
+
+export type LinkFlag = keyof typeof LINK_FLAGS;
+
 const IFNAMSIZ = 16;
 
 // include/uapi/linux/rtnetlink.h: counters would be three quarters of an answer
@@ -89,6 +100,11 @@ export interface LinkChange {
   readonly ipv6LinkLocal?: boolean;
   /** A new name; the link must be down on kernels before 6.2. */
   readonly name?: string;
+  readonly flags?: Readonly<Partial<Record<LinkFlag, boolean>>>;
+  /** Packets that may wait to be sent. */
+  readonly queueLength?: number;
+  /** For a bridge, by ip-link(8)'s words, which are the kernel's in small letters. */
+  readonly options?: Readonly<Record<string, number>>;
 }
 
 /** What a link is made with. The kernel ignores alias, port and ipv4 settings here: a change sets them. */
@@ -172,11 +188,10 @@ function newLink(link: NewLink, info: AttributeValues<typeof NEW_LINK["attribute
 export function changeLink(link: LinkRef, change: LinkChange): Request {
   const { ref, header } = refer(link);
   if (typeof link === "string" && change.name !== undefined) throw new TypeError("a link is renamed by its index");
-  const up = change.up === undefined ? {} : { flags: change.up ? IFF_UP : 0, change: IFF_UP };
   return request(NEW_LINK, {
     operation: "change link",
     subject: String(link),
-    header: { ...header, ...up },
+    header: { ...header, ...flagsOf(change) },
     attributes: {
       ...ref,
       ...(change.name === undefined ? {} : { IFLA_IFNAME: checkLinkName(change.name) }),
@@ -185,10 +200,28 @@ export function changeLink(link: LinkRef, change: LinkChange): Request {
       IFLA_MASTER: change.master,
       IFLA_GROUP: change.group,
       IFLA_IFALIAS: change.alias,
-      IFLA_LINKINFO: portInfo(change.port),
+      IFLA_TXQLEN: change.queueLength,
+      IFLA_LINKINFO: change.options ? bridgeInfo(change.options) : portInfo(change.port),
       IFLA_AF_SPEC: afSpec(change),
     },
   });
+}
+
+function flagsOf({ up, flags = {} }: LinkChange): { flags?: number; change?: number } {
+  if (up === undefined && Object.keys(flags).length === 0) return {};
+  let [bits, change] = up === undefined ? [0, 0] : [up ? IFF_UP : 0, IFF_UP];
+  for (const name in flags) {
+    const { bit, inverted } = LINK_FLAGS[name as LinkFlag];
+    change |= bit;
+    if (flags[name as LinkFlag] !== inverted) bits |= bit;
+  }
+  return { flags: bits, change };
+}
+
+function bridgeInfo(options: Readonly<Record<string, number>>) {
+  const data: Record<string, number> = {};
+  for (const word in options) data[`IFLA_BR_${word.toUpperCase()}`] = options[word] as number;
+  return { IFLA_INFO_KIND: "bridge", IFLA_INFO_DATA: data };
 }
 
 function portInfo(port: LinkChange["port"]) {

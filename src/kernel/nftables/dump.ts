@@ -9,7 +9,7 @@ import { type FamilyName, familyName, familyNumber } from "./family.ts";
 import { type MessageName, messageNumber, NFGENMSG } from "./message.ts";
 import { type ChainName, type DumpedRule, readRule, RULE_ATTRIBUTES } from "./rule.ts";
 import { readSet, SET_ATTRIBUTES, type SetDefinition } from "./set.ts";
-import { readTable, type Table, TABLE_ATTRIBUTES } from "./table.ts";
+import { type DumpedTable, readTable, type Table, TABLE_ATTRIBUTES } from "./table.ts";
 
 // nf_tables.h (enum nft_gen_attributes)
 const GENERATION_ATTRIBUTES = { NFTA_GEN_ID: [1, "be32"] } as const;
@@ -44,7 +44,7 @@ export function readGeneration(socket: NetlinkSocket): number {
 }
 
 /** The table of this name as it is, or `undefined` where there is none. */
-export function getTable(socket: NetlinkSocket, { family, name }: Table): Table | undefined {
+export function getTable(socket: NetlinkSocket, { family, name }: Table): DumpedTable | undefined {
   const request = ask(["NFT_MSG_GETTABLE", "NFT_MSG_NEWTABLE"], {
     table: TABLE_ATTRIBUTES,
     family,
