@@ -13,26 +13,19 @@
  * code may run between blocking and cloning. The program's memory is mapped MAP_SHARED, so the child writes its
  * failure where the parent reads it, whether it shares memory or not.
  */
+import { type CloneOptions, maskCall, NO_SIGNALS, SIGSET_BYTES, surroundChild } from "./child_program.ts";
 import { KernelError } from "./errno.ts";
 import { addressOf, check, syscall } from "./libc.ts";
 import type { Executable } from "./executable.ts";
 import { NativeProgram, type Outcome, type ProgramFailure } from "./native.ts";
-import type { Argument, Call, Item, SyscallProgram } from "./program.ts";
+import type { Item, SyscallProgram } from "./program.ts";
 
 // include/uapi/linux/sched.h
-const CLONE_VM = 0x100;
-const CLONE_PIDFD = 0x1000;
 const CLONE_NEWPID = 0x20000000;
-const CLONE_INTO_CGROUP = 0x200000000; // clone3(2) alone
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: all that a caller may ask for. */
 const CLONE_NEW = 0x7e020000;
 
-// include/uapi/asm-generic/signal.h; the kernel's sigset_t has 64 bits, its struct sigaction four words.
-const SIG_SETMASK = 2;
-const SIGCHLD = 17;
-const SIGSET_BYTES = 8;
-const ALL_SIGNALS = { bytes: new Uint8Array(SIGSET_BYTES).fill(0xff) };
-const NO_SIGNALS = { bytes: new Uint8Array(SIGSET_BYTES) };
+// include/uapi/asm-generic/signal.h: struct sigaction has four words.
 const DEFAULT_ACTION = { bytes: new Uint8Array(32) };
 
 const PR_SET_DUMPABLE = 4; // include/uapi/linux/prctl.h
@@ -49,7 +42,7 @@ const EINTR = 4;
 export type ChildProgram = (status: number, last: number | undefined) => SyscallProgram;
 
 /** What {@link spawnChild} is asked for. */
-export interface ChildOptions {
+export interface ChildOptions extends CloneOptions {
   /** What the child does; it ends in execve or exit_group. Any failure ends the child, unless its items say otherwise. */
   readonly program: SyscallProgram | ChildProgram;
   /**
@@ -57,21 +50,6 @@ export interface ChildOptions {
    * file it has no reason to trust. Then `program` ends before them.
    */
   readonly last?: (status: number) => Executable;
-  /** CLONE_NEW*: the namespaces made for the child. */
-  readonly flags: number;
-  /**
-   * Shares the parent's memory until execve (CLONE_VM), which saves copying its page tables. Only for the first
-   * process of a new PID namespace: any other is seen by its neighbours, and who can write its /proc/N/mem
-   * writes the parent's memory.
-   */
-  readonly shareMemory: boolean;
-  /** Bytes; the machine code itself uses none. */
-  readonly stackSize?: number;
-  /**
-   * The directory of a version 2 control group, open, to be born in (Linux 5.7): joining later by a write to
-   * cgroup.procs costs 0.1 ms, because it waits for every fork on the machine.
-   */
-  readonly cgroup?: number;
 }
 
 /** A child that was started. Its memory is given back by `using`, which first waits until the child is done with it. */
@@ -151,11 +129,26 @@ export function spawnChild(options: ChildOptions): Child {
     throw new Error("memory may be shared only with the first process of a new PID namespace");
   }
   if (flags & ~CLONE_NEW) throw new Error(`clone flags 0x${flags.toString(16)} hold more than namespaces`);
+  return spawnNative((status) => {
+    const last = options.last?.(status);
+    const own = typeof program === "function" ? program(status, last?.fd) : program;
+    const whole = last ? continued(own, { writing: status, last: last.fd }) : own;
+    return { native: new NativeProgram(surroundChild(whole, options)), last };
+  });
+}
+
+/** A child's program that has the parent's part around it, and the file of its last steps, if there is one. */
+interface NativeChild {
+  readonly native: NativeProgram;
+  readonly last?: Executable | undefined;
+}
+
+/** As {@link spawnChild}, of a program that is in memory already: `make` is told the status pipe's writing end. */
+export function spawnNative(make: (status: number) => NativeChild): Child {
   forbidDumping();
   const [reading, writing] = statusPipe();
-  using last = options.last?.(writing);
-  const own = typeof program === "function" ? program(writing, last?.fd) : program;
-  const native = new NativeProgram(surround(last ? continued(own, { writing, last: last.fd }) : own, options));
+  const { native, last } = make(writing);
+  using _last = last; // the child has it as well from now on
   native.run();
   syscall("close", writing);
   const pid = native.result("clone: pid");
@@ -220,10 +213,6 @@ function statusPipe(): [number, number] {
   return [pair[0] as number, pair[1] as number]; // the array has two elements
 }
 
-function maskCall(mask: Argument, { operation, old = 0 }: { operation: string; old?: Argument }): Call {
-  return { call: "rt_sigprocmask", args: [SIG_SETMASK, mask, old, SIGSET_BYTES], operation, subject: "all signals" };
-}
-
 /** A program that becomes the executable of its last steps, and leaves them the status pipe. */
 function continued(program: SyscallProgram, { writing, last }: { writing: number; last: number }): SyscallProgram {
   const argv = { words: [{ text: "skdocker" }, 0] };
@@ -235,51 +224,5 @@ function continued(program: SyscallProgram, { writing, last }: { writing: number
       { call: "fcntl", args: [writing, F_SETFD, 0], operation: "keep", subject: "the status pipe" },
       { call: "execveat", args: [last, { text: "" }, argv, { words: [0] }, AT_EMPTY_PATH], ...doing },
     ],
-  };
-}
-
-/** The call that makes the child: clone(2), or clone3(2) where a control group is given. */
-function cloneCall({ flags, shareMemory, stackSize = 4096, cgroup }: ChildOptions): Pick<Call, "call" | "args"> {
-  const all = flags + CLONE_PIDFD + (shareMemory ? CLONE_VM : 0);
-  const pidfd = { buffer: "clone: pidfd" };
-  if (cgroup === undefined) {
-    // On both machines: flags, stack, parent_tid (where CLONE_PIDFD writes), then two that are not used.
-    return { call: "clone", args: [all + SIGCHLD, shareMemory ? { end: "clone: stack" } : 0, pidfd, 0, 0] };
-  }
-  // struct clone_args, include/uapi/linux/sched.h: flags, pidfd, child_tid, parent_tid, exit_signal, stack (its
-  // lowest byte), stack_size, tls, set_tid, set_tid_size, cgroup.
-  const stack = shareMemory ? [{ buffer: "clone: stack" }, stackSize] : [0, 0];
-  const words = [all + CLONE_INTO_CGROUP, pidfd, 0, 0, SIGCHLD, ...stack, 0, 0, 0, cgroup];
-  return { call: "clone3", args: [{ words }, words.length * 8] };
-}
-
-/** The parent's part around the child's items; the parent's part has no failure but clone's. */
-function surround(child: SyscallProgram, options: ChildOptions): SyscallProgram {
-  return {
-    items: [
-      maskCall(ALL_SIGNALS, { operation: "block", old: { buffer: "clone: mask" } }),
-      {
-        ...cloneCall(options),
-        as: "clone: pid",
-        operation: "clone",
-        subject: "a child process",
-        whenZero: "clone: child",
-        onError: "clone: restore",
-      },
-      { label: "clone: restore" },
-      maskCall({ buffer: "clone: mask" }, { operation: "restore" }),
-      { finish: true },
-      { label: "clone: child" },
-      { onFailure: "exit" },
-      ...child.items,
-      // Not reached by a right program: a return from here would go to the parent's caller on another stack.
-      { call: "exit_group", args: [125], operation: "end", subject: "the child" },
-    ],
-    buffers: {
-      ...child.buffers,
-      "clone: mask": SIGSET_BYTES,
-      "clone: pidfd": 4,
-      "clone: stack": options.shareMemory ? (options.stackSize ?? 4096) : 0,
-    },
   };
 }

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { type ChildOptions, execTail, ignoredSignals, spawnChild } from "./clone.ts";
 import { addressOf, syscall } from "./libc.ts";
-import { PROGRAM_FAILED } from "./native.ts";
+import { PROGRAM_FAILED } from "./codegen.ts";
 import type { Call, Item } from "./program.ts";
 
 const CLONE_NEWNS = 0x20000;

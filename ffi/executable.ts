@@ -8,7 +8,9 @@
  */
 import { errnoNumber } from "./errno.ts";
 import { addressOf, check, MACHINE, syscall } from "./libc.ts";
-import { type Outcome, type ProgramImage, programImage } from "./native.ts";
+import { assembleMapping } from "./codegen.ts";
+import type { Layout } from "./layout.ts";
+import { type Outcome, reportedOutcome, showProgram } from "./native.ts";
 import type { Call, SyscallProgram } from "./program.ts";
 import type { Machine } from "./syscalls.ts";
 
@@ -36,7 +38,7 @@ const MFD_EXEC = 0x10;
 
 /** An ELF file of a program that lies at `base`: its header, its data, its code. Pure. */
 export function elfFile(
-  { bytes, codeAt }: Pick<ProgramImage, "bytes" | "codeAt">,
+  { bytes, codeAt }: { bytes: Uint8Array; codeAt: number },
   { base, machine }: { base: number; machine: Machine },
 ): Uint8Array<ArrayBuffer> {
   const file = new Uint8Array(PAGE + bytes.length);
@@ -75,20 +77,23 @@ export function elfFile(
 /** An executable file without a name. Close-on-exec: whoever executes it by its descriptor does not keep it. */
 export class Executable implements Disposable {
   readonly fd: number;
-  readonly #image: ProgramImage;
+  readonly #layout: Layout;
 
   /**
    * `status`: the status pipe's writing end, for a report of what fails; close-on-exec again from the first step on.
    * Throws the KernelError of a host that forbids executable files in memory (vm.memfd_noexec=2).
    */
   constructor(program: SyscallProgram, status: number) {
-    this.#image = programImage(reporting(program, status), { base: BASE, machine: MACHINE });
-    this.fd = makeFile(elfFile(this.#image, { base: BASE, machine: MACHINE }));
+    const whole = reporting(program, status);
+    showProgram(whole);
+    const { bytes, layout } = assembleMapping(whole, { base: BASE, machine: MACHINE });
+    this.#layout = layout;
+    this.fd = makeFile(elfFile({ bytes, codeAt: layout.codeAt }, { base: BASE, machine: MACHINE }));
   }
 
   /** What a process that executed it has reported (failure mode "report"). */
   outcome(report: Uint8Array): Outcome {
-    return this.#image.outcome(report);
+    return reportedOutcome(report, this.#layout);
   }
 
   [Symbol.dispose](): void {

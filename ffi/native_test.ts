@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { assemble, failureError, NativeProgram } from "./native.ts";
+import { assemble } from "./codegen.ts";
+import { failureError, NativeProgram } from "./native.ts";
 import type { Call, Item, SyscallProgram } from "./program.ts";
 import type { SyscallName } from "./syscalls.ts";
 

@@ -24,7 +24,9 @@ export type Argument =
   /** The address of scratch memory declared by {@link SyscallProgram.buffers}. */
   | { readonly buffer: string }
   /** The address just past that memory: the top of a stack. */
-  | { readonly end: string };
+  | { readonly end: string }
+  /** A word that is told only when the program is about to run: for programs that were assembled long before. */
+  | { readonly param: string };
 
 /** A system call and what its outcome leads to. Without any of the options an error is a failure. */
 export interface Call {

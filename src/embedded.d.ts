@@ -20,6 +20,16 @@ declare module "#busybox" {
   };
 }
 
+declare module "#programs" {
+  /** The programs that are assembled at build time (scripts/prepare_programs.ts). */
+  export const plainChildImage: import("../ffi/image.ts").ProgramImage;
+}
+
+declare module "#program_notes" {
+  /** What their calls do, asked for where one has failed. */
+  export const plainChildNotes: readonly import("../ffi/image.ts").CallNote[];
+}
+
 declare module "#tini" {
   /** The init of `--init`: sha256 of the binary, and where node:fs finds it inside the executable. */
   export const tini: { readonly id: string; readonly file: string };

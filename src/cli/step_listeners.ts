@@ -11,12 +11,14 @@ export interface Listeners {
   readonly container: StepListener<ContainerStep>;
   /** Test builds: the child's program with one of its calls made to fail. */
   readonly program?: (program: SyscallProgram) => SyscallProgram;
+  /** Whether anybody hears of the container's steps. */
+  readonly heard: boolean;
   /** After the last step. */
   finish(): void;
 }
 
 const go = () => "go" as const;
-const SILENT: Listeners = { network: go, container: go, finish: () => undefined };
+const SILENT: Listeners = { network: go, container: go, heard: false, finish: () => undefined };
 
 /** What the listeners are for. */
 export interface ListenerOptions {
@@ -46,6 +48,7 @@ function explaining(
   return {
     network: printer.networkListener(),
     container: container ? printer.containerListener() : go,
+    heard: true,
     finish: () => printer.finish(),
   };
 }
@@ -65,6 +68,7 @@ function failing(listeners: Listeners): Listeners {
   return {
     network: counting(listeners.network),
     container: counting(listeners.container),
+    heard: true,
     program: (program) => {
       calls = program.items.filter(isCall).length;
       return withFailingCall(program, Number(process.env["SKDOCKER_FAIL_CALL"] ?? 0));

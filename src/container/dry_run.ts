@@ -15,7 +15,6 @@ import { INIT_PATH, underInit } from "../rootfs/init.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";
 import { DEVICES } from "./device_plan.ts";
-import type { PathKind } from "./mask.ts";
 import { planContainer, type PlanInputs } from "./plan.ts";
 import type { RunRequest } from "./request.ts";
 import { type ContainerSpec, type SpecFacts, specFromRequest } from "./spec.ts";
@@ -115,7 +114,6 @@ function inputsOf(request: RunRequest, { spec, root, id, name }: Imagined): Plan
     boundingSet: boundingSet(),
     filter: spec.linux.seccomp === null ? null : new Uint8Array(8), // its bytes are not printed
     cgroups: plannedJoinPaths(id, { limits }).map((path) => ({ path, fd: next++ })),
-    maskKinds: kindsOf([...spec.linux.maskedPaths, ...spec.linux.readonlyPaths]),
     console: request.tty ? next++ : null,
     network: request.network.mode.kind === "host" ? null : { fd: next++, name: `/run/netns/${name}` },
     stdio: { descriptors: [next++, next++, next++], owned: [] },
@@ -124,13 +122,4 @@ function inputsOf(request: RunRequest, { spec, root, id, name }: Imagined): Plan
     workingDirectoryExists: true,
     beforeExec: [],
   };
-}
-
-function kindsOf(paths: readonly string[]): Map<string, PathKind> {
-  const kinds = new Map<string, PathKind>();
-  for (const path of paths) {
-    const status = pathStatus(path);
-    if (status) kinds.set(path, status.type === "directory" ? "directory" : "file");
-  }
-  return kinds;
 }

@@ -14,7 +14,10 @@ const NOT_FOUND = 127;
  * The error for a child's failure: the step's own, or what all attempts to execute the command together say. As in
  * execvp(3), a file that may not be executed counts for more than one that isn't there. Its `exitCode` is 126 or 127.
  */
-export function childError(failure: ProgramFailure, from: { outcome: Outcome; process: SpecProcess }): Error {
+export function childError(
+  failure: ProgramFailure,
+  from: { outcome: Outcome; process: Pick<SpecProcess, "args" | "env" | "cwd"> },
+): Error {
   const { args, env, cwd } = from.process;
   if (failure.call.as === "enter") {
     const exitCode = failure.result === -errnoNumber("EACCES") ? CANNOT_EXECUTE : 125;
@@ -24,8 +27,8 @@ export function childError(failure: ProgramFailure, from: { outcome: Outcome; pr
   }
   if (failure.call.operation !== "execute") return stepError(failure);
   const command = args[0] as string; // a request's command is never empty
-  const results = executablePaths(command, env).map((path) => {
-    const { find, execute } = attemptNames(path);
+  const results = executablePaths(command, env).map((_path, index) => {
+    const { find, execute } = attemptNames(index);
     const found = from.outcome.result(find);
     return found < 0 ? found : from.outcome.result(execute);
   });

@@ -1,6 +1,6 @@
 /**
  * Paths of /proc and /sys that a container must not see, or not write: docker's lists (moby's oci/defaults.go).
- * Pure; which of them exist is a fact of the host's kernel, since a container's /proc has the same entries.
+ * Which of them exist depends on the kernel: one that is not there needs no mask. Pure.
  */
 
 /** Hidden: they tell about, or reach, the whole machine. A file is covered by /dev/null, a directory by an empty tmpfs. */
@@ -26,6 +26,15 @@ export const READONLY_PATHS: readonly string[] = [
   "/proc/irq",
   "/proc/sys",
   "/proc/sysrq-trigger",
+];
+
+/** Those of {@link MASKED_PATHS} that are directories, on every kernel that has them. */
+export const MASKED_DIRECTORIES: readonly string[] = [
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/scsi",
+  "/sys/devices/virtual/powercap",
+  "/sys/firmware",
 ];
 
 /** What stands at a path. */

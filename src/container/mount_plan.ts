@@ -10,10 +10,10 @@
  * root is this process's own by then, which confines them; RESOLVE_IN_ROOT would add nothing but EAGAIN, whenever
  * anybody on the machine mounts or renames while a link leads through "..".
  */
-import type { Argument, Item } from "../../ffi/program.ts";
+import type { Argument, Call, Item } from "../../ffi/program.ts";
 import { MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH } from "../kernel/mount_flags.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, RESOLVE_NO_MAGICLINKS } from "../kernel/open_flags.ts";
-import { call, type ContainerStep, shellWord } from "./container_step.ts";
+import { call, type CallNotes, type ContainerStep, shellWord } from "./container_step.ts";
 import type { PathKind } from "./mask.ts";
 import { parseMountOptions } from "./mount_options.ts";
 import type { SpecMount } from "./spec.ts";
@@ -69,7 +69,7 @@ export function makeFilesystem({ type, source, options, destination }: Filesyste
 export type Place = { readonly directory: Argument; readonly name: string } | { readonly target: Argument };
 
 /** Attaches a detached mount. */
-export function attach(mount: Argument, place: Place, notes: { operation: string; subject: string }): Item {
+export function attach(mount: Argument, place: Place, notes: CallNotes): Call {
   const [directory, name, flags] = "target" in place
     ? [place.target, EMPTY, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH]
     : [place.directory, { text: place.name }, MOVE_MOUNT_F_EMPTY_PATH];

@@ -27,7 +27,7 @@ import {
   planSysctls,
   renameTo,
 } from "./identity_plan.ts";
-import { type MaskInputs, planMasks, planReadonlyPaths } from "./mask_plan.ts";
+import { planMasks, planReadonlyPaths } from "./mask_plan.ts";
 import { type MountInputs, planMounts } from "./mount_plan.ts";
 import { planPrivileges, type PrivilegeInputs } from "./privilege_plan.ts";
 import { planPropagation, planReadonlyRoot, planRoot, type RootInputs } from "./root_plan.ts";
@@ -55,8 +55,6 @@ export interface PlanInputs extends MountInputs, PrivilegeInputs {
   /** The namespace to join and how it is called; null for the host's. */
   readonly network: { readonly fd: number; readonly name: string } | null;
   readonly cgroups: readonly CgroupFile[];
-  /** What of the masked and read-only paths exists on this kernel. */
-  readonly maskKinds: MaskInputs["kinds"];
   /** The slave as a detached mount, for /dev/console; null without a terminal. */
   readonly console: number | null;
   readonly stdio: StdioInputs;
@@ -116,8 +114,8 @@ function planFiles(spec: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
       ...(process.cwd === "/" || inputs.workingDirectoryExists ? [] : [planWorkingDirectory(process.cwd)]),
       planHostname(spec.hostname),
       ...planSysctls(linux.sysctl),
-      ...planMasks(linux.maskedPaths, { kinds: inputs.maskKinds, nullDevice }),
-      ...planReadonlyPaths(linux.readonlyPaths, inputs.maskKinds),
+      ...planMasks(linux.maskedPaths, nullDevice),
+      ...planReadonlyPaths(linux.readonlyPaths),
       ...(root.readonly ? [planReadonlyRoot()] : []),
     ]),
   ].flat();

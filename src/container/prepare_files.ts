@@ -3,7 +3,6 @@
  * The results are the part of the plan's inputs that is about files.
  */
 import type { Descriptor } from "../kernel/descriptor.ts";
-import { pathStatus } from "../kernel/files.ts";
 import { takeBind } from "../rootfs/binds.ts";
 import { BUSYBOX_DIRECTORIES, BUSYBOX_FILES, busyboxTree } from "../rootfs/busybox.ts";
 import { takeDevices } from "../rootfs/devices.ts";
@@ -12,7 +11,6 @@ import { type Layer, makeLayer, removeLayer } from "../rootfs/layer.ts";
 import { ContainerRoot, type MadeEntry } from "../rootfs/root.ts";
 import type { Paths } from "../store/paths.ts";
 import { DEVICES } from "./device_plan.ts";
-import type { PathKind } from "./mask.ts";
 import type { PlanInputs } from "./plan.ts";
 import type { RootfsRequest } from "./request.ts";
 import type { RootInputs } from "./root_plan.ts";
@@ -51,7 +49,7 @@ export interface PrepareOptions {
 /** The part of the plan's inputs that is about files. */
 export type FileInputs = Pick<
   PlanInputs,
-  "root" | "trees" | "existing" | "fileTargets" | "maskKinds" | "console" | "workingDirectoryExists"
+  "root" | "trees" | "existing" | "fileTargets" | "console" | "workingDirectoryExists"
 >;
 
 /** A container's files, ready for the child. Disposal closes descriptors: right as soon as the child has executed. */
@@ -65,8 +63,11 @@ export interface PreparedFiles extends Disposable {
   remove(): void;
 }
 
+/** What of a spec its files are prepared from. */
+export type FileSpec = Pick<ContainerSpec, "mounts"> & { readonly process: { readonly cwd: string } };
+
 /** Prepares a container's files. Where that fails, everything is as before. */
-export function prepareFiles(spec: ContainerSpec, options: PrepareOptions): PreparedFiles {
+export function prepareFiles(spec: FileSpec, options: PrepareOptions): PreparedFiles {
   const { rootfs, terminal } = options;
   using failed = new DisposableStack();
   const descriptors = failed.use(new DisposableStack());
@@ -88,7 +89,6 @@ export function prepareFiles(spec: ContainerSpec, options: PrepareOptions): Prep
       trees,
       existing: prepared.existing,
       fileTargets,
-      maskKinds: kindsOf([...spec.linux.maskedPaths, ...spec.linux.readonlyPaths]),
       console: terminal?.console.fd ?? null,
       workingDirectoryExists: rootfs.kind === "directory" && !isBelow({ destination: spec.process.cwd }, spec.mounts),
     },
@@ -113,12 +113,12 @@ interface PreparedRoot {
   remove(): void;
 }
 
-function prepareRoot(spec: ContainerSpec, options: RootOptions): PreparedRoot {
+function prepareRoot(spec: FileSpec, options: RootOptions): PreparedRoot {
   return options.rootfs.kind === "directory" ? prepareInPlace(spec, options) : prepareBusybox(options);
 }
 
 /** A directory: mount points are made beforehand and remembered; those below other mounts are left to the child. */
-function prepareInPlace(spec: ContainerSpec, { rootfs, fileTargets, failed, descriptors }: RootOptions): PreparedRoot {
+function prepareInPlace(spec: FileSpec, { rootfs, fileTargets, failed, descriptors }: RootOptions): PreparedRoot {
   const { root, path } = rootfs;
   const needed = spec.mounts.filter((mount) => !isBelow(mount, spec.mounts)).map(({ destination }) => {
     return { path: destination, kind: fileTargets.has(destination) ? "file" as const : "directory" as const };
@@ -159,14 +159,4 @@ function bindSource({ source, options }: SpecMount) {
     nodev: options.includes("nodev"),
     recursive: options.includes("rbind"),
   };
-}
-
-/** The same in every /proc of this kernel, and /sys. */
-function kindsOf(paths: readonly string[]): Map<string, PathKind> {
-  const kinds = new Map<string, PathKind>();
-  for (const path of paths) {
-    const status = pathStatus(path);
-    if (status) kinds.set(path, status.type === "directory" ? "directory" : "file");
-  }
-  return kinds;
 }

@@ -113,6 +113,37 @@ export interface RunRequest {
   readonly lectureVerbose: boolean;
 }
 
+/** What a run is where nothing is asked but a command. */
+export const PLAIN_REQUEST: Omit<RunRequest, "command"> = {
+  rootfs: { kind: "busybox" },
+  name: null,
+  autoRemove: false,
+  interactive: false,
+  tty: false,
+  environment: new Map(),
+  workdir: null,
+  user: null,
+  groupAdd: [],
+  hostname: null,
+  readOnly: false,
+  mounts: [],
+  labels: new Map(),
+  capAdd: [],
+  capDrop: [],
+  privileged: false,
+  noNewPrivileges: false,
+  init: false,
+  ulimits: [],
+  sysctls: new Map(),
+  shmSize: null,
+  memory: null,
+  cpus: null,
+  pidsLimit: null,
+  network: { mode: { kind: "bridge" }, ip: null, mac: null, dns: [], dnsSearch: [], dnsOptions: [], addHosts: [] },
+  explain: "no",
+  lectureVerbose: false,
+};
+
 /** Refuses a request whose parts contradict each other. Throws a {@link UserError} that names both. */
 export function checkRequest(request: RunRequest): void {
   checkMounts(request.mounts);

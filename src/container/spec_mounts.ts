@@ -75,10 +75,14 @@ function cgroupMounts(cgroup: CgroupView, readOnly: readonly string[]): SpecMoun
 }
 
 /**
- * Those in /etc are this container's alone, and as writable as its root, as in docker. Any other (the init) is shared
- * with every container that comes: who could write it, or take its mode away, would have them all.
+ * The files made for a container, bound over its own. Those in /etc are this container's alone, and as writable as its
+ * root, as in docker. Any other (the init) is shared with every container that comes: who could write it, or take
+ * its mode away, would have them all.
  */
-function fileMounts({ readOnly }: RunRequest, { files }: SpecFacts): SpecMount[] {
+export function fileMounts(
+  { readOnly }: Pick<RunRequest, "readOnly">,
+  { files }: Pick<SpecFacts, "files">,
+): SpecMount[] {
   return Array.from(files, ([destination, source]) => {
     const own = destination.startsWith("/etc/");
     const options = ["bind", "private", "nodev", ...(readOnly || !own ? ["ro"] : [])];

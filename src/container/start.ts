@@ -13,13 +13,11 @@
  * Before the go, the death of this process is the child's; after it the record names the pid, and the next command
  * ends what is left. So nothing outlives us that nobody knows of.
  */
-import { execTail, spawnChild } from "../../ffi/clone.ts";
-import type { Executable } from "../../ffi/executable.ts";
+import type { Child } from "../../ffi/clone.ts";
+import type { ProgramFailure } from "../../ffi/native.ts";
 import type { SyscallProgram } from "../../ffi/program.ts";
-import { MACHINE } from "../../ffi/syscalls.ts";
 import { addressOf, syscall } from "../../ffi/libc.ts";
 import { isKernelError } from "../../ffi/errno.ts";
-import { type Capability, type CapabilitySet, capabilitySet } from "../kernel/capabilities.ts";
 import { type Cgroup, createCgroup } from "../kernel/cgroup.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
 import { openFile } from "../kernel/files.ts";
@@ -30,11 +28,9 @@ import { boundingSet } from "../kernel/privileges.ts";
 import { exitCode, resourceLimit } from "../kernel/process.ts";
 import type { ContainerTerminal } from "../kernel/pty.ts";
 import { resourceNumber } from "../kernel/resource_limits.ts";
-import { seccompFilter } from "../kernel/seccomp.ts";
 import { attachContainer, type Attachment } from "../network/attach.ts";
 import type { NetworkStep } from "../network/network_step.ts";
 import type { StepListener } from "../steps.ts";
-import { announce } from "../steps.ts";
 import { createRecord, type HeldRecord } from "../store/containers.ts";
 import type { Paths } from "../store/paths.ts";
 import type { ContainerStep } from "./container_step.ts";
@@ -42,10 +38,12 @@ import { clearDead } from "./dead.ts";
 import type { CgroupFile } from "./identity_plan.ts";
 import { childError } from "./exec_failure.ts";
 import { makeNameFiles, type NameFiles } from "./name_files.ts";
-import { CHILD_NAMESPACES, childProgram, type ContainerPlan, lastProgram, planContainer } from "./plan.ts";
+import { plainChild, plannedChild, type PreparedChild } from "./child.ts";
+import { isPlain } from "./plain_child.ts";
 import { openRootfs, prepareFiles, type Rootfs, userDatabase } from "./prepare_files.ts";
 import type { RunRequest } from "./request.ts";
-import { type ContainerSpec, type SpecFacts, specFromRequest } from "./spec.ts";
+import { type SpecFacts, specFromRequest } from "./spec.ts";
+import { fileMounts } from "./spec_mounts.ts";
 import { checkStreams, type ContainerStdio, InheritedStdio } from "./stdio.ts";
 import { catchForwardedSignals, type Service, supervise } from "./supervise.ts";
 import { resolveUser } from "./user.ts";
@@ -56,6 +54,8 @@ export interface StartListeners {
   readonly container: StepListener<ContainerStep>;
   /** The child's program as it is to be run: in test builds one of its calls may have been made to fail. */
   readonly program?: (program: SyscallProgram) => SyscallProgram;
+  /** Whether anybody hears of the container's steps: else they need not even be planned. */
+  readonly heard: boolean;
   /** After the last step of a start that succeeded. */
   finish(): void;
 }
@@ -83,7 +83,7 @@ export async function runContainer(request: RunRequest, options: StartOptions): 
   const attachment = await attachContainer({ paths, record, options: request.network, listener: listeners.network });
   undo.defer(() => attachment.release());
   const prepared = await prepareContainer(request, { ...options, listeners, record, attachment, undo });
-  const container = startChild({ listeners, record, attachment, ...prepared });
+  const container = await startChild({ listeners, record, attachment, ...prepared });
   undo.use(container.pidfd);
   listeners.finish();
   for (const notice of attachment.notices) options.notify(notice);
@@ -122,13 +122,7 @@ function newId(): string {
 }
 
 /** What is ready before the child exists. */
-interface PreparedContainer {
-  readonly spec: ContainerSpec;
-  readonly plan: (go: number, parentOnly: readonly number[]) => ContainerPlan;
-  /** Makes the file that the child becomes before it executes what somebody else has made; null where all is ours. */
-  readonly lastSteps: ((program: SyscallProgram, status: number) => Executable) | null;
-  /** Version 2's control group, for the child to be born in; undefined without one. */
-  readonly birthplace: Descriptor | undefined;
+interface PreparedContainer extends PreparedChild {
   readonly stdio: ContainerStdio;
   readonly services: readonly Service[];
   /** Descriptors that only the child needs. */
@@ -142,7 +136,7 @@ interface PrepareContext extends Omit<StartOptions, "listeners"> {
   readonly undo: DisposableStack;
 }
 
-/** Root file system, control group, terminal, files; the plan as a function of what is opened last. */
+/** Root file system, control group, terminal, files; how to clone the child of it all. */
 async function prepareContainer(request: RunRequest, context: PrepareContext): Promise<PreparedContainer> {
   const { paths, record, attachment, undo } = context;
   const { id } = record.record;
@@ -152,9 +146,16 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
   undo.defer(() => names.remove());
   const asked = request.init ? await addInit(request, names, paths) : { request, names };
   const cgroup = makeCgroup(request, { id, undo });
-  const bounding = boundingSet();
-  const facts = factsOf(request, { rootfs, names: asked.names, cgroup, bounding });
-  const spec = specFromRequest(asked.request, facts);
+  // A write to cgroup.procs waits for an RCU grace period, 9 to 19 ms measured; to be born in a group does not.
+  const birthplace = cgroup?.openUnified();
+  if (birthplace) forChild.use(birthplace);
+  const openFiles = openFilesLimit();
+  const only = cgroup?.legacyJoinPaths.length === 0 ? birthplace?.fd : undefined;
+  const plain = !context.listeners.heard && isPlain(request, { names, birthplace: only, openFiles });
+  const facts = () => factsOf(request, { rootfs, names: asked.names, cgroup, openFiles });
+  const spec = plain
+    ? { mounts: fileMounts(request, names), process: { cwd: "/" } }
+    : specFromRequest(asked.request, facts());
   const { terminal, devpts } = await makeTerminal(request, undo);
   const files = prepareFiles(spec, { rootfs, paths, id, terminal: terminal && { devpts, console: terminal.console } });
   undo.defer(() => files.remove());
@@ -165,27 +166,23 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
   const services = names.forwarder
     ? [await names.forwarder(attachment, { undo, listener: context.listeners.network, record })]
     : [];
-  // A write to cgroup.procs waits for an RCU grace period, 9 to 19 ms measured; to be born in a group does not.
-  const birthplace = cgroup?.openUnified();
-  if (birthplace) forChild.use(birthplace);
-  const inputs = {
-    ...files.inputs,
-    boundingSet: bounding,
-    filter: spec.linux.seccomp === null ? null : seccompFilter({ machine: MACHINE, capabilities: granted(spec) }),
-    cgroups: cgroup ? joinFiles(cgroup, forChild) : [],
-    network: attachment.namespace && { fd: attachment.namespace.fd, name: namespacePath(request, record.record.name) },
-    stdio: { descriptors: stdio.child, owned: stdio.owned },
-    beforeExec: execTail(),
+  const ready = {
+    request,
+    name: record.record.name,
+    hostname: names.hostname,
+    network: attachment.namespace,
+    files,
+    stdio,
+    openFiles,
+    birthplace,
   };
-  const plan = (go: number, parentOnly: readonly number[]) => planContainer(spec, { ...inputs, go, parentOnly });
-  return { spec, plan, lastSteps: await makerOfLastSteps(request), birthplace, stdio, services, forChild };
-}
-
-/** The busybox inside the program, without anything of the host's in it, executes nothing but itself. */
-async function makerOfLastSteps({ rootfs, mounts }: RunRequest): Promise<PreparedContainer["lastSteps"]> {
-  if (rootfs.kind === "busybox" && mounts.every(({ kind }) => kind !== "bind")) return null;
-  const { Executable } = await import("../../ffi/executable.ts");
-  return (program, status) => new Executable(program, status);
+  const child = (plain ? await plainChild(ready, undo) : undefined) ?? await plannedChild({
+    ...ready,
+    spec: "linux" in spec ? spec : specFromRequest(asked.request, facts()),
+    cgroups: cgroup ? joinFiles(cgroup, forChild) : [],
+    listeners: context.listeners,
+  });
+  return { ...child, stdio, services, forChild };
 }
 
 /** The group of version 2 is printed like the others, but nothing is left to do for it. */
@@ -194,15 +191,6 @@ function joinFiles(cgroup: Cgroup, forChild: DisposableStack): CgroupFile[] {
   return cgroup.joinPaths.map((path) => {
     return { path, fd: legacy.includes(path) ? forChild.use(openFile(path, { flags: O_WRONLY })).fd : null };
   });
-}
-
-function granted(spec: ContainerSpec): CapabilitySet {
-  return capabilitySet(spec.process.capabilities.bounding.map((name) => name.slice("CAP_".length) as Capability));
-}
-
-/** Where ip-netns(8) would have the namespace, which for skdocker itself is a descriptor. */
-function namespacePath({ network: { mode } }: RunRequest, name: string): string {
-  return mode.kind === "ns" ? mode.path : `/run/netns/${mode.kind === "container" ? mode.container : name}`;
 }
 
 /** `--init`: a small init is bound into the container, and has the command for its argument. */
@@ -230,24 +218,29 @@ function makeCgroup(request: RunRequest, { id, undo }: { id: string; undo: Dispo
   }
 }
 
+/** The hard limit of open files that this process has; null where there is none. */
+function openFilesLimit(): number | null {
+  const { hard } = resourceLimit(resourceNumber("nofile"));
+  return Number.isFinite(hard) ? hard : null;
+}
+
 function factsOf(
   request: RunRequest,
-  { rootfs, names, cgroup, bounding }: {
+  { rootfs, names, cgroup, openFiles }: {
     rootfs: Rootfs;
     names: NameFiles;
     cgroup: Cgroup | null;
-    bounding: CapabilitySet;
+    openFiles: number | null;
   },
 ): SpecFacts {
   const { mode } = request.network;
-  const { hard } = resourceLimit(resourceNumber("nofile"));
   const shared = mode.kind === "container" ? mode.container : mode.kind === "ns" ? mode.path : "";
   return {
     rootPath: rootfs.path,
     hostname: names.hostname,
     user: resolveUser(request.user, { database: userDatabase(rootfs), groupAdd: request.groupAdd }),
-    boundingSet: bounding,
-    openFilesLimit: Number.isFinite(hard) ? hard : null,
+    boundingSet: boundingSet(),
+    openFilesLimit: openFiles,
     network: mode.kind === "host" ? "host" : shared === "" ? "new" : { path: shared },
     files: names.files,
     cgroup: cgroup === null ? "none" : cgroup.legacyJoinPaths.length === 0 ? "unified" : { controllers: [] },
@@ -277,24 +270,11 @@ interface StartContext extends PreparedContainer {
 }
 
 /** Clones the child, records it, lets it go, and waits until it has become the command. */
-function startChild(context: StartContext): { pidfd: Descriptor } {
-  const { record, attachment, spec, lastSteps, stdio, forChild } = context;
+async function startChild(context: StartContext): Promise<{ pidfd: Descriptor }> {
+  const { record, attachment, stdio, forChild } = context;
   const go = pipe();
   using goWrite = go.write;
-  const plan = context.plan(go.read.fd, [goWrite.fd, record.fd]);
-  for (const step of plan.steps) {
-    announce(context.listeners.container, step, { operation: "run", subject: step.command });
-  }
-  using child = spawnChild({
-    program: (status, last) => {
-      const program = childProgram(plan, { status, last });
-      return context.listeners.program?.(program) ?? program;
-    },
-    ...(lastSteps ? { last: (status) => lastSteps(lastProgram(plan), status) } : {}),
-    flags: CHILD_NAMESPACES,
-    shareMemory: true,
-    ...(context.birthplace ? { cgroup: context.birthplace.fd } : {}),
-  });
+  using child = context.spawn(go.read.fd, [goWrite.fd, record.fd]);
   using failed = new DisposableStack();
   const pidfd = failed.use(new Descriptor(child.pidfd));
   go.read.close();
@@ -306,9 +286,14 @@ function startChild(context: StartContext): { pidfd: Descriptor } {
   attachment.settle();
   syscall("write", goWrite.fd, addressOf(GO), 1);
   const failure = child.awaitExec();
-  if (failure) throw childError(failure, { outcome: child.outcome, process: spec.process });
+  if (failure) throw await explainFailure(failure, child, context);
   failed.move();
   return { pidfd };
+}
+
+async function explainFailure(failure: ProgramFailure, { outcome }: Child, { process, notes }: StartContext) {
+  const call = notes ? (await notes())[failure.index] ?? failure.call : failure.call;
+  return childError({ ...failure, call }, { outcome, process });
 }
 
 const GO = new Uint8Array(1);

@@ -110,9 +110,9 @@ export function keepOnExec(go: number, kept: boolean): Item {
   });
 }
 
-/** The names of the results of looking for a path and of executing it. */
-export function attemptNames(path: string): { find: string; execute: string } {
-  return { find: `find ${path}`, execute: `execute ${path}` };
+/** The names of the results of looking for the command in a directory of PATH, counted from 0, and of executing it. */
+export function attemptNames(index: number): { find: string; execute: string } {
+  return { find: `find ${index}`, execute: `execute ${index}` };
 }
 
 /** struct open_how: flags, mode, resolve. */
@@ -135,7 +135,7 @@ export function planExec({ args, env }: SpecProcess, before: readonly Item[]): C
   const notes = { operation: "execute", subject: command };
   paths.forEach((path, index) => {
     const last = index === paths.length - 1;
-    const { find, execute } = attemptNames(path);
+    const { find, execute } = attemptNames(index);
     const next = `command ${index + 1}`;
     items.push(
       call("openat2", [AT_FDCWD, { text: path }, WITHOUT_MAGIC_LINKS, OPEN_HOW_SIZE], {

@@ -97,7 +97,8 @@ export function capabilityNames(set: CapabilitySet): string[] {
   return names;
 }
 
-const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+/** struct __user_cap_header_struct's version whose sets have 64 bits: include/uapi/linux/capability.h. */
+export const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 
 /** The three sets that capset(2) sets. */
 export interface CapabilitySets {

@@ -182,10 +182,12 @@ function runInside(
 }
 
 /** What a failing call was at work on (a parameter's file, say) has no one left to close it. */
-function closeLeft(native: NativeProgram, { call }: ProgramFailure, handedOut: readonly string[]): void {
-  const [first] = call.args;
-  if (typeof first !== "object" || !("result" in first) || call.call === "close") return;
-  if (!handedOut.includes(first.result)) syscall("close", native.result(first.result));
+function closeLeft(
+  native: NativeProgram,
+  { call: { on, operation } }: ProgramFailure,
+  handedOut: readonly string[],
+): void {
+  if (on !== undefined && operation !== "close" && !handedOut.includes(on)) syscall("close", native.result(on));
 }
 
 function openItem(path: string, name: string): Call {
@@ -213,7 +215,7 @@ function sysctlItems({ path, value, optional = false }: NamespaceSysctl): Item[]
     // At offset 0 both times: a write elsewhere changes nothing (sysctl_writes_strict).
     { call: "pread64", args: [file, { buffer: path }, FORMER_BYTES, 0], operation: "read", subject: path },
     { call: "pwrite64", args: [file, { bytes }, bytes.length, 0], expect: bytes.length, ...about },
-    { call: "close", args: [file], ...about },
+    { call: "close", args: [file], operation: "close", subject: path },
     { label: `${name} done` },
   ];
 }

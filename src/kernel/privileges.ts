@@ -1,6 +1,12 @@
 /** What this process itself may do, and so the most that it can give. */
-import { syscall } from "../../ffi/libc.ts";
-import type { CapabilitySet } from "./capabilities.ts";
+import { addressOf, check, syscall } from "../../ffi/libc.ts";
+import {
+  type Capability,
+  CAPABILITY_COUNT,
+  capabilityNumber,
+  type CapabilitySet,
+  LINUX_CAPABILITY_VERSION_3,
+} from "./capabilities.ts";
 
 const PR_CAPBSET_READ = 23; // include/uapi/linux/prctl.h
 
@@ -16,4 +22,20 @@ export function boundingSet(): CapabilitySet {
     if (result === 1) set |= 1n << BigInt(number);
   }
   return set;
+}
+
+/**
+ * Whether this process may use all of `names` (numbers below 32, which the first word of the sets has), and the kernel
+ * knows just the capabilities that this program does: a quick look in the place of {@link boundingSet}'s forty.
+ */
+export function holdsCapabilities(names: readonly Capability[]): boolean {
+  const isKnown = (number: number) => syscall("prctl", PR_CAPBSET_READ, number) >= 0;
+  if (!isKnown(CAPABILITY_COUNT - 1) || isKnown(CAPABILITY_COUNT)) return false;
+  const header = new Uint32Array([LINUX_CAPABILITY_VERSION_3, 0]);
+  const data = new Uint32Array(6); // twice: effective, permitted, inheritable
+  const doing = { operation: "read", subject: "the capabilities" };
+  check(syscall("capget", addressOf(new Uint8Array(header.buffer)), addressOf(new Uint8Array(data.buffer))), doing);
+  const permitted = data[1] as number; // there are six
+  for (const name of names) if ((permitted & (1 << capabilityNumber(name))) === 0) return false;
+  return true;
 }

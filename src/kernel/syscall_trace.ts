@@ -61,6 +61,7 @@ function argumentText(argument: Argument): string {
   if ("bytes" in argument) return `<${argument.bytes.length} bytes>`;
   if ("words" in argument) return `[${argument.words.map(argumentText).join(", ")}]`;
   if ("result" in argument) return `{${argument.result}}`;
+  if ("param" in argument) return `{${argument.param}}`;
   return `<${"buffer" in argument ? argument.buffer : argument.end}>`;
 }
 

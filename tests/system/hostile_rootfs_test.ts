@@ -326,7 +326,7 @@ describe("when the container has ended", () => {
     expect(stateOfVictim()).toBe(before);
   });
 
-  test("nor another directory that has taken the place of the root itself", async () => {
+  test("nor another directory that has taken the place of the root itself", () => {
     mkdirSync(`${victim}/etc2`, { recursive: true });
     const place = `${lab.directory}/place`;
     mkdirSync(place);
