@@ -15,7 +15,7 @@ const LOOK = [
   "grep -E '^(Cap|Sig(Pnd|Blk|Ign|Cgt)|Shd|NoNew|Seccomp|Groups|Umask)' /proc/1/status",
   "cat /proc/self/cgroup",
   "cat /proc/self/limits",
-  "ls -l /proc/1/fd | sed 's/.* //'",
+  "ls -l /proc/1/fd >/tmp/fds; sed 's/.* //' /tmp/fds", // a pipe would be one more
   "sysctl -a 2>/dev/null | grep -E '^net.ipv[46].(ip_|ping|conf.(all|eth0))'",
   "ip address show; ip route",
   "ls -ld /proc/1/ns/* | sed 's/.*ns.//; s/:.*//'",
@@ -25,7 +25,7 @@ const LOOK = [
 /** What differs from one container to the next is made the same. */
 function normal(text: string): string {
   return text.replace(/[0-9a-f]{64}/g, "ID").replace(/\b[0-9a-f]{12}\b/g, "SHORT").replace(/@if\d+/g, "@ifN")
-    .replace(/172\.16\.0\.\d+/g, "ADDRESS").replace(/02:53(:[0-9a-f]{2}){4}/g, "MAC").replace(
+    .replace(/(172\.16|10\.251)\.0\.\d+/g, "ADDRESS").replace(/02:53(:[0-9a-f]{2}){4}/g, "MAC").replace(
       /(pipe|socket):\[\d+\]/g,
       "STREAM",
     )
