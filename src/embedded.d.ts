@@ -21,13 +21,10 @@ declare module "#busybox" {
 }
 
 declare module "#programs" {
-  /** The programs that are assembled at build time (scripts/prepare_programs.ts). */
+  /** The programs that are assembled at build time (scripts/prepare_programs.ts): of plain_plan.ts in src/container, … */
   export const plainChildImage: import("../ffi/image.ts").ProgramImage;
-}
-
-declare module "#program_notes" {
-  /** What their calls do, asked for where one has failed. */
-  export const plainChildNotes: readonly import("../ffi/image.ts").CallNote[];
+  /** … and of container_namespace.ts in src/network. */
+  export const containerNamespaceImage: import("../ffi/image.ts").ProgramImage;
 }
 
 declare module "#tini" {

@@ -1,6 +1,7 @@
 /** The child of a plain container: the program that was assembled at build time, if it fits, filled in. */
 import { type Child, spawnNative } from "../../ffi/clone.ts";
-import type { CallNote, ProgramImage } from "../../ffi/image.ts";
+import { type CallNote, notesOf, type ProgramImage } from "../../ffi/image.ts";
+import { MACHINE } from "../../ffi/syscalls.ts";
 import { mapImage, type NativeProgram, programsAreObserved } from "../../ffi/native.ts";
 import { holdsCapabilities } from "../kernel/privileges.ts";
 import { DEFAULT_CAPABILITIES } from "../kernel/capabilities.ts";
@@ -114,8 +115,8 @@ export function spawnPlain(
   });
 }
 
-/** What the plain program's calls do: for an error. */
+/** What the plain program's calls do: for an error, and so planned only then. */
 export async function plainNotes(): Promise<readonly CallNote[]> {
-  const { plainChildNotes } = await import("#program_notes");
-  return plainChildNotes;
+  const { plainProgram } = await import("./plain_plan.ts");
+  return notesOf(plainProgram(MACHINE));
 }

@@ -140,8 +140,12 @@ function resetSignals(): Item[] {
   ];
 }
 
-/** One call with its stand-ins made parameters and buffers. */
-function leaveOpen(call: Call, numbers: StandIns): Item[] {
+/** One call with its stand-ins made parameters and buffers; an error tells them by their names. */
+function leaveOpen({ subject, ...rest }: Call, numbers: StandIns): Item[] {
+  const named = subject.replaceAll("\u0001", "the ").replace(/\d{10}/, (digits) => {
+    return numbers.nameOf(Number(digits)) ?? digits;
+  });
+  const call = { ...rest, subject: named };
   const args = call.args.map((argument) => openArgument(argument, numbers));
   if (call.call === "sethostname") return [{ ...call, args: [args[0] as Argument, { param: "hostname length" }] }];
   if (call.call === "execve") {

@@ -10,41 +10,23 @@
  */
 import { errnoNumber, KernelError } from "../../ffi/errno.ts";
 import { addressOf, check, syscall } from "../../ffi/libc.ts";
-import { failureError, NativeProgram, type ProgramFailure } from "../../ffi/native.ts";
+import { type CallNote, notesOf, type ProgramImage } from "../../ffi/image.ts";
+import { failureError, mapImage, NativeProgram, type ProgramFailure, programsAreObserved } from "../../ffi/native.ts";
 import type { Call, Item, SyscallProgram } from "../../ffi/program.ts";
 import { Descriptor } from "./descriptor.ts";
 import { fileStatus, openFile } from "./files.ts";
 import { CLONE_NEWNET } from "./namespace_flags.ts";
-import { AT_FDCWD, O_CLOEXEC, O_RDONLY, O_RDWR } from "./open_flags.ts";
-
-const OWN_NAMESPACE = "/proc/thread-self/ns/net";
-
-/** A kernel parameter, `/proc/sys/net/…`, and the text to write to it. */
-export interface NamespaceSysctl {
-  readonly path: string;
-  readonly value: string;
-  /** A kernel without this parameter (a feature left out, an older version) is no failure. */
-  readonly optional?: boolean;
-}
-
-/** A socket to open inside, socket(2), with an address to bind it to. Close-on-exec is always added. */
-export interface NamespaceSocket {
-  readonly name: string;
-  readonly family: number;
-  /** SOCK_*, with SOCK_NONBLOCK where wanted. */
-  readonly type: number;
-  readonly protocol: number;
-  /** A sockaddr. */
-  readonly bind?: Uint8Array;
-  /** For a listening socket: the backlog. */
-  readonly listen?: number;
-}
-
-/** What {@link createNetworkNamespace} is asked for. */
-export interface NetworkNamespaceOptions {
-  readonly sysctls: readonly NamespaceSysctl[];
-  readonly sockets: readonly NamespaceSocket[];
-}
+import {
+  formerBuffers,
+  type NamespaceSocket,
+  type NamespaceSysctl,
+  type NetworkNamespaceOptions,
+  newNamespaceVisit,
+  OWN_NAMESPACE,
+  socketItems,
+  sysctlItems,
+  visitProgram,
+} from "./namespace_plan.ts";
 
 /** Descriptors of sockets in a namespace, by the names they were asked for. */
 export type NamespaceSockets = ReadonlyMap<string, Descriptor>;
@@ -58,33 +40,42 @@ export interface NetworkNamespace extends Disposable {
 }
 
 /** Makes a network namespace, writes its parameters and opens sockets in it; this process stays where it is. */
-export function createNetworkNamespace({ sysctls, sockets }: NetworkNamespaceOptions): NetworkNamespace {
-  const former = new Map<string, string>();
-  const buffers: Record<string, number> = {};
-  for (const { path } of sysctls) buffers[path] = FORMER_BYTES;
-  const opened = runInside({
-    enter: [{
-      call: "unshare",
-      args: [CLONE_NEWNET],
-      operation: "make",
-      subject: "a network namespace",
-    }],
-    items: [
-      // /proc/sys/net is the namespace of whoever looks it up, so it is the new one here (proc_sysctl.c).
-      ...sysctls.flatMap(sysctlItems),
-      openItem(OWN_NAMESPACE, "namespace"),
-      ...sockets.flatMap(socketItems),
-    ],
-    descriptors: ["namespace", ...sockets.map(({ name }) => name)],
-    buffers,
-    done: (native) => readFormer(native, sysctls, former),
-  });
+export function createNetworkNamespace(options: NetworkNamespaceOptions): NetworkNamespace {
+  using home = openFile(OWN_NAMESPACE);
+  using native = new NativeProgram(visitProgram(newNamespaceVisit(options), home.fd));
+  return namespaceMadeBy(native, options);
+}
+
+/** The parameter of an image of {@link newNamespaceVisit} that says where to come back to. */
+export const HOME = "home";
+
+/**
+ * As {@link createNetworkNamespace}, by a program that was assembled at build time for these very options. `undefined`
+ * where that cannot be had.
+ */
+export function createNamespaceByImage(
+  options: NetworkNamespaceOptions,
+  image: ProgramImage,
+): NetworkNamespace | undefined {
+  if (programsAreObserved()) return undefined;
+  using native = mapImage(image);
+  if (!native) return undefined;
+  using home = openFile(OWN_NAMESPACE);
+  native.set(HOME, home.fd);
+  return namespaceMadeBy(native, options);
+}
+
+function namespaceMadeBy(native: NativeProgram, options: NetworkNamespaceOptions): NetworkNamespace {
+  const names = ["namespace"];
+  for (const { name } of options.sockets) names.push(name);
+  const notes = () => notesOf(visitProgram(newNamespaceVisit(options), { param: HOME }));
+  const opened = runVisit(native, { descriptors: names, notes });
   const descriptor = opened.get("namespace") as Descriptor; // it is among the descriptors asked for
   opened.delete("namespace");
   return {
     descriptor,
     sockets: opened,
-    former,
+    former: readFormer(native, options.sysctls),
     [Symbol.dispose]() {
       for (const socket of opened.values()) socket.close();
       descriptor.close();
@@ -102,29 +93,29 @@ export function openSocketsIn(namespace: number, sockets: readonly NamespaceSock
 
 /** Writes kernel parameters of the network namespace held by `namespace`. Returns what each was before, by its path. */
 export function writeSysctlsIn(namespace: number, sysctls: readonly NamespaceSysctl[]): ReadonlyMap<string, string> {
-  const former = new Map<string, string>();
-  const buffers: Record<string, number> = {};
-  for (const { path } of sysctls) buffers[path] = FORMER_BYTES;
-  inNetworkNamespace(namespace, {
-    items: sysctls.flatMap(sysctlItems),
-    descriptors: [],
-    buffers,
-    done: (native) => readFormer(native, sysctls, former),
-  });
-  return former;
+  using home = openFile(OWN_NAMESPACE);
+  const visit = { enter: enterItem(namespace), items: sysctls.flatMap(sysctlItems), buffers: formerBuffers(sysctls) };
+  using native = new NativeProgram(visitProgram(visit, home.fd));
+  runVisit(native, { descriptors: [] });
+  return readFormer(native, sysctls);
 }
 
-function readFormer(native: NativeProgram, sysctls: readonly NamespaceSysctl[], former: Map<string, string>): void {
-  const decoder = new TextDecoder("latin1");
+function readFormer(native: NativeProgram, sysctls: readonly NamespaceSysctl[]): Map<string, string> {
+  const former = new Map<string, string>();
   for (const { path } of sysctls) {
-    const text = decoder.decode(native.buffer(path));
+    const text = readCString(native.buffer(path));
     const end = text.indexOf("\n");
     if (end > 0) former.set(path, text.slice(0, end));
   }
+  return former;
 }
 
-/** What the text of a parameter that is a number takes at most, as it is read before it is written. */
-const FORMER_BYTES = 16;
+/** Text of few characters: a decoder would cost more to make. */
+function readCString(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length && bytes[i] !== 0; i++) text += String.fromCharCode(bytes[i] as number);
+  return text;
+}
 
 /** What {@link inNetworkNamespace} does inside. */
 export interface InsideProgram {
@@ -141,30 +132,20 @@ export interface InsideProgram {
  * call. Throws the KernelError of the call that failed, after coming back.
  */
 export function inNetworkNamespace(namespace: number, program: InsideProgram): Map<string, Descriptor> {
-  const enter: Call = {
-    call: "setns",
-    args: [namespace, CLONE_NEWNET],
-    operation: "enter",
-    subject: "a network namespace",
-  };
-  return runInside({ ...program, enter: [enter] });
+  using home = openFile(OWN_NAMESPACE);
+  using native = new NativeProgram(visitProgram({ ...program, enter: enterItem(namespace) }, home.fd));
+  return runVisit(native, program);
 }
 
-function runInside(
-  { enter, items, buffers, descriptors, done }: InsideProgram & { readonly enter: Item[] },
+function enterItem(namespace: number): Call {
+  return { call: "setns", args: [namespace, CLONE_NEWNET], operation: "enter", subject: "a network namespace" };
+}
+
+/** Runs a visit; `notes` tells of its calls where the program does not know them itself. */
+function runVisit(
+  native: NativeProgram,
+  { descriptors, notes }: { descriptors: readonly string[]; notes?: () => readonly CallNote[] },
 ): Map<string, Descriptor> {
-  using home = openFile(OWN_NAMESPACE);
-  using native = new NativeProgram({
-    items: [
-      ...enter, // where this fails, there is no way to come back from
-      { onFailure: { goto: "home" } },
-      ...items,
-      { label: "home" },
-      { onFailure: "abort" },
-      { call: "setns", args: [home.fd, CLONE_NEWNET], operation: "return to", subject: "the host's network namespace" },
-    ],
-    ...(buffers ? { buffers } : {}),
-  });
   native.run();
   const failure = native.failure();
   const opened = new Map<string, Descriptor>();
@@ -172,13 +153,11 @@ function runInside(
     const fd = native.result(name);
     if (fd > 2) opened.set(name, new Descriptor(fd)); // 0 stands for a call that was not reached
   }
-  if (!failure) {
-    done?.(native);
-    return opened;
-  }
+  if (!failure) return opened;
   for (const descriptor of opened.values()) descriptor.close();
-  closeLeft(native, failure, descriptors);
-  throw failureError(failure);
+  const told = { ...failure, call: notes?.()[failure.index] ?? failure.call };
+  closeLeft(native, told, descriptors);
+  throw failureError(told);
 }
 
 /** What a failing call was at work on (a parameter's file, say) has no one left to close it. */
@@ -188,53 +167,6 @@ function closeLeft(
   handedOut: readonly string[],
 ): void {
   if (on !== undefined && operation !== "close" && !handedOut.includes(on)) syscall("close", native.result(on));
-}
-
-function openItem(path: string, name: string): Call {
-  const args = [AT_FDCWD, { text: path }, O_RDONLY | O_CLOEXEC, 0];
-  return { call: "openat", args, as: name, operation: "open", subject: path };
-}
-
-let labels = 0;
-
-function sysctlItems({ path, value, optional = false }: NamespaceSysctl): Item[] {
-  const name = `sysctl ${path} ${labels++}`;
-  const bytes = new TextEncoder().encode(value);
-  const open: Call = {
-    call: "openat",
-    args: [AT_FDCWD, { text: path }, O_RDWR | O_CLOEXEC, 0],
-    as: name,
-    operation: "open",
-    subject: path,
-    ...(optional ? { onError: `${name} done` } : {}),
-  };
-  const file = { result: name };
-  const about = { operation: `write "${value}" to`, subject: path };
-  return [
-    open,
-    // At offset 0 both times: a write elsewhere changes nothing (sysctl_writes_strict).
-    { call: "pread64", args: [file, { buffer: path }, FORMER_BYTES, 0], operation: "read", subject: path },
-    { call: "pwrite64", args: [file, { bytes }, bytes.length, 0], expect: bytes.length, ...about },
-    { call: "close", args: [file], operation: "close", subject: path },
-    { label: `${name} done` },
-  ];
-}
-
-const SOCK_CLOEXEC = 0o2000000;
-
-function socketItems({ name, family, type, protocol, bind, listen }: NamespaceSocket): Item[] {
-  const subject = `the ${name} socket`;
-  const items: Item[] = [
-    { call: "socket", args: [family, type | SOCK_CLOEXEC, protocol], as: name, operation: "open", subject },
-  ];
-  const socket = { result: name };
-  if (bind) {
-    items.push({ call: "bind", args: [socket, { bytes: bind }, bind.length], operation: "bind", subject });
-  }
-  if (listen !== undefined) {
-    items.push({ call: "listen", args: [socket, listen], operation: "listen on", subject });
-  }
-  return items;
 }
 
 /** Opens the network namespace of a path: /proc/PID/ns/net, or a file that one is bound to. */

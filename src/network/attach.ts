@@ -7,29 +7,19 @@
 import { isKernelError } from "../../ffi/errno.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
 import { formatIpv4, type Ipv4, parseIpv4, parseIpv4Network } from "../kernel/ipv4.ts";
-import { createNetworkNamespace, type NetworkNamespace } from "../kernel/namespaces.ts";
-import { NETLINK_ROUTE, NetlinkSocket } from "../kernel/netlink/socket.ts";
 import { deleteLink, getLink } from "../kernel/netlink/link.ts";
-import { sysctlPath } from "../host/sysctl.ts";
 import type { StepListener } from "../steps.ts";
-import { announce } from "../steps.ts";
 import type { AttachmentRecord, HeldRecord } from "../store/containers.ts";
 import { readLink } from "../store/links.ts";
 import { readFormerAddress, rememberAddress } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
-import {
-  type Attaching,
-  NAMESPACE_PARAMETERS,
-  planAddress,
-  planDetach,
-  planNamespace,
-  planPair,
-} from "./attach_plan.ts";
+import { type Attaching, planAddress, planDetach, planPair } from "./attach_plan.ts";
 import { BRIDGE_LINK, BRIDGE_NETWORK, ensureBridge, macOf, type ReadyBridge } from "./bridge.ts";
-import { hardenedParameters, type LinkParameters } from "./bridge_plan.ts";
+import { hardenedParameters } from "./bridge_plan.ts";
 import { NetworkExecutor } from "./execute.ts";
+import { makeNamespace } from "./container_namespace.ts";
 import { type LeasePool, releaseLease, takeLease } from "./lease.ts";
-import { describeStep, type NetworkStep } from "./network_step.ts";
+import type { NetworkStep } from "./network_step.ts";
 import { settlePair } from "./settle.ts";
 import { readParameters } from "./observe.ts";
 import type { NetworkOptions } from "./options.ts";
@@ -63,7 +53,7 @@ export async function attachContainer(request: AttachRequest): Promise<Attachmen
     case "ptp":
       return await attachPair(request);
     case "none":
-      return attachNothing(request, mode.loopback);
+      return await attachNothing(request, mode.loopback);
     case "host":
       return { namespace: null, record: null, notices: [], settle: nothing, release: nothing };
     case "container":
@@ -91,7 +81,7 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
     const attaching = await lease({ paths, record, options, bridge });
     undo.defer(() => releaseAddress(paths, record));
     // 3. A namespace of its own, and sockets opened inside.
-    const inside = makeNamespace(executor, { listener, loopback: "up" });
+    const inside = await makeNamespace(executor, { listener, loopback: "up" });
     undo.defer(() => inside.close());
     // 4. The pair, one end in the bridge, the other in the namespace; the address; the way out.
     undo.defer(() => executor.undo());
@@ -121,62 +111,10 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
 const FRESH_PARAMETERS: readonly string[] = hardenedParameters("default").map(([name]) => name);
 
 /** A namespace with lo alone. */
-function attachNothing({ listener }: AttachRequest, loopback: "up" | "down"): Attachment {
+async function attachNothing({ listener }: AttachRequest, loopback: "up" | "down"): Promise<Attachment> {
   using executor = new NetworkExecutor(listener);
-  const inside = makeNamespace(executor, { listener, loopback });
+  const inside = await makeNamespace(executor, { listener, loopback });
   return { namespace: inside.namespace, record: null, notices: [], settle: nothing, release: () => inside.close() };
-}
-
-/** A namespace with the sockets through which it is configured. */
-interface Inside {
-  readonly namespace: Descriptor;
-  readonly route: NetlinkSocket;
-  close(): void;
-}
-
-// include/linux/socket.h, net.h
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-
-function makeNamespace(
-  executor: NetworkExecutor,
-  { listener, loopback }: { listener: StepListener<NetworkStep>; loopback: "up" | "down" },
-): Inside {
-  const made = createNetworkNamespace({
-    sysctls: NAMESPACE_PARAMETERS.map(([name, value]) => ({
-      path: sysctlPath(name),
-      value,
-      optional: name.startsWith("net.ipv6"),
-    })),
-    sockets: [
-      { name: "route", family: AF_NETLINK, type: SOCK_RAW, protocol: NETLINK_ROUTE },
-    ],
-  });
-  try {
-    // It was asked for, and a failure would have thrown.
-    const route = NetlinkSocket.adopt((made.sockets.get("route") as Descriptor).release(), NETLINK_ROUTE);
-    const { descriptor: namespace } = made;
-    const close = () => {
-      route[Symbol.dispose]();
-      namespace.close();
-    };
-    const inside = { namespace, route, close };
-    executor.enter({ namespace: namespace.fd, route });
-    const steps = planNamespace(inherited(made), { loopback });
-    // What the native call has done already is announced now: only it could tell what the values were before.
-    for (const step of steps) if (step.do !== "set link") announce(listener, step, describeStep(step));
-    executor.run(steps.filter((step) => step.do === "set link"));
-    return inside;
-  } catch (error) {
-    made[Symbol.dispose]();
-    throw error;
-  }
-}
-
-function inherited(made: NetworkNamespace): LinkParameters {
-  const values: Record<string, string | null> = {};
-  for (const [name] of NAMESPACE_PARAMETERS) values[name] = made.former.get(sysctlPath(name)) ?? null;
-  return values;
 }
 
 /** The pool that a mode takes its addresses from. */
