@@ -1,5 +1,6 @@
 /** What is in a container's /dev, as items for the child. Pure. */
 import type { Item } from "../../ffi/program.ts";
+import type { DeviceRule } from "../kernel/cgroup_hierarchies.ts";
 import { call, type ContainerStep } from "./container_step.ts";
 import { attach, mountAt } from "./mount_plan.ts";
 
@@ -13,6 +14,18 @@ export const DEVICES: readonly (readonly [name: string, major: number, minor: nu
   ["random", 1, 8],
   ["urandom", 1, 9],
   ["tty", 5, 0],
+];
+
+/**
+ * What a container that may mount (CAP_SYS_ADMIN), and so make nodes that open, is to use beside making them: those
+ * devices, and terminals of its own. Without that capability every mount is nodev, which is enough.
+ */
+export const ALLOWED_DEVICES: readonly DeviceRule[] = [
+  { type: "c", major: "*", minor: "*", access: "m" },
+  { type: "b", major: "*", minor: "*", access: "m" },
+  ...DEVICES.map(([, major, minor]): DeviceRule => ({ type: "c", major, minor, access: "rwm" })),
+  { type: "c", major: 5, minor: 2, access: "rwm" }, // ptmx
+  { type: "c", major: 136, minor: "*", access: "rwm" }, // pts
 ];
 
 /** Links as the runtime-spec has them, and docker's core. */

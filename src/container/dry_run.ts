@@ -14,6 +14,7 @@ import { openDirectoryRoot } from "../rootfs/directory.ts";
 import { INIT_PATH, underInit } from "../rootfs/init.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";
+import { deviceLimit } from "./device_limit.ts";
 import { DEVICES } from "./device_plan.ts";
 import { planContainer, type PlanInputs } from "./plan.ts";
 import type { RunRequest } from "./request.ts";
@@ -102,7 +103,13 @@ function inputsOf(request: RunRequest, { spec, root, id, name }: Imagined): Plan
   }
   for (const [device] of DEVICES) trees.set(`/dev/${device}`, next++);
   const { memory, cpus, pidsLimit: pids } = request;
-  const limits = { ...(memory && { memory }), ...(cpus && { cpus }), ...(pids && { pids }) };
+  const devices = deviceLimit(request)?.devices;
+  const limits = {
+    ...(memory && { memory }),
+    ...(cpus && { cpus }),
+    ...(pids && { pids }),
+    ...(devices && { devices }),
+  };
   const layer = `${root.path.slice(0, root.path.lastIndexOf("/rootfs/"))}/containers/${id}`;
   return {
     root: request.rootfs.kind === "directory"

@@ -36,6 +36,7 @@ import type { Paths } from "../store/paths.ts";
 import type { ContainerStep } from "./container_step.ts";
 import { clearDead } from "./dead.ts";
 import type { CgroupFile } from "./identity_plan.ts";
+import type { DeviceLimit } from "./device_limit.ts";
 import { childError } from "./exec_failure.ts";
 import { makeNameFiles, type NameFiles } from "./name_files.ts";
 import { plainChild, plannedChild, type PreparedChild } from "./child.ts";
@@ -145,7 +146,8 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
   const names = makeNameFiles(request, { paths, record: record.record, attachment: attachment.record });
   undo.defer(() => names.remove());
   const asked = request.init ? await addInit(request, names, paths) : { request, names };
-  const cgroup = makeCgroup(request, { id, undo });
+  const devices = request.capAdd.length > 0 ? await deviceLimitOf(request) : null;
+  const cgroup = makeCgroup(request, { id, undo, devices });
   // A write to cgroup.procs waits for an RCU grace period, 9 to 19 ms measured; to be born in a group does not.
   const birthplace = cgroup?.openUnified();
   if (birthplace) forChild.use(birthplace);
@@ -200,19 +202,32 @@ async function addInit(request: RunRequest, names: NameFiles, paths: Paths) {
   return { request: { ...request, command: underInit(request.command) }, names: { ...names, files } };
 }
 
+async function deviceLimitOf(request: RunRequest): Promise<DeviceLimit | null> {
+  const { deviceLimit } = await import("./device_limit.ts");
+  return deviceLimit(request);
+}
+
+interface CgroupContext {
+  readonly id: string;
+  readonly undo: DisposableStack;
+  readonly devices: DeviceLimit | null;
+}
+
 /** A host without a place for groups still runs containers; only a limit that cannot be kept is a reason not to. */
-function makeCgroup(request: RunRequest, { id, undo }: { id: string; undo: DisposableStack }): Cgroup | null {
+function makeCgroup(request: RunRequest, { id, undo, devices }: CgroupContext): Cgroup | null {
   const { memory, cpus, pidsLimit } = request;
   const limits = {
     ...(memory === null ? {} : { memory }),
     ...(cpus === null ? {} : { cpus }),
     ...(pidsLimit === null ? {} : { pids: pidsLimit }),
+    ...(devices ? { devices: devices.devices } : {}),
   };
   try {
-    const cgroup = createCgroup(id, { limits });
+    const cgroup = createCgroup(id, { limits, ...(devices ? { limitDevices: devices.limitDevices } : {}) });
     undo.defer(() => cgroup.remove());
     return cgroup;
   } catch (error) {
+    if (devices) throw devices.refusal(error);
     if (memory === null && cpus === null && pidsLimit === null && isKernelError(error)) return null;
     throw error;
   }

@@ -77,7 +77,11 @@ export class InheritedStdio implements ContainerStdio {
 
   /** `interactive`: whether our standard input reaches the container; else it reads the null device. */
   constructor({ interactive }: { interactive: boolean }) {
+    const outputs = [this.#output(1), this.#output(2)] as const;
     let input = interactive ? handedOver(0) : "null";
+    // cat(1) and others splice: waiting for a socket, the kernel keeps the pipe that they write to locked, and us in
+    // read(2) of it, O_NONBLOCK or not, where even SIGKILL is not heard.
+    if (input === 0 && this.#outputs.length > 0 && fileStatus(0).type === "socket") input = undefined;
     if (input === undefined) {
       const { read, write } = pipe();
       setNonBlocking(write.fd, true);
@@ -85,7 +89,7 @@ export class InheritedStdio implements ContainerStdio {
       input = this.#keep(read);
       this.owned.push(0);
     }
-    this.child = [input, this.#output(1), this.#output(2)];
+    this.child = [input, ...outputs];
   }
 
   #output(fd: 1 | 2): StreamSource {

@@ -11,6 +11,7 @@ import {
   type CgroupDirectory,
   type CgroupHierarchies,
   type CgroupLimits,
+  type DeviceRule,
   parseHierarchies,
   planCgroup,
 } from "./cgroup_hierarchies.ts";
@@ -40,12 +41,12 @@ export class Cgroup {
 
   /** Files to which a process writes "0" to join, version 2's included. */
   get joinPaths(): string[] {
-    return this.#directories.map(({ path }) => `${path}/cgroup.procs`);
+    return this.#directories.map(({ members }) => `${members}/cgroup.procs`);
   }
 
   /** Those of version 1 alone: for a child that is cloned into version 2's group. */
   get legacyJoinPaths(): string[] {
-    return this.#directories.filter(({ version }) => version === 1).map(({ path }) => `${path}/cgroup.procs`);
+    return this.#directories.filter(({ version }) => version === 1).map(({ members }) => `${members}/cgroup.procs`);
   }
 
   /** The directory of version 2, if there is one. */
@@ -55,8 +56,8 @@ export class Cgroup {
 
   /** Version 2's directory, opened for CLONE_INTO_CGROUP. */
   openUnified(): Descriptor | undefined {
-    const path = this.unifiedPath;
-    return path === undefined ? undefined : openFile(path, { flags: O_DIRECTORY });
+    const unified = this.#directories.find(({ version }) => version === 2);
+    return unified && openFile(unified.members, { flags: O_DIRECTORY });
   }
 
   /** The pids of the members that this process's pid namespace can see. */
@@ -85,7 +86,8 @@ export class Cgroup {
 
   /** Removes the group. A process that is still in it is killed first; what it made below goes, too. */
   remove(): void {
-    for (const { path } of this.#directories) {
+    for (const { path, members } of this.#directories) {
+      if (members !== path) tryRemove(members);
       if (tryRemove(path)) continue;
       this.kill();
       removeTree(path);
@@ -93,8 +95,15 @@ export class Cgroup {
   }
 }
 
+/** What a group is to keep. */
+export interface CgroupOptions {
+  readonly limits: CgroupLimits;
+  /** From device_filter.ts, which only a limit of devices in version 2 needs. */
+  readonly limitDevices?: (group: number, rules: readonly DeviceRule[]) => void;
+}
+
 /** Makes the control group of a container. Throws a {@link UserError} for a limit that this host cannot keep. */
-export function createCgroup(id: string, { limits }: { limits: CgroupLimits }): Cgroup {
+export function createCgroup(id: string, { limits, limitDevices }: CgroupOptions): Cgroup {
   const { directories, missing } = planCgroup(cgroupHierarchies(), { id, limits, unifiedControllers: available() });
   if (missing.length > 0) {
     throw new UserError(
@@ -103,7 +112,7 @@ export function createCgroup(id: string, { limits }: { limits: CgroupLimits }): 
   }
   const cgroup = new Cgroup(directories);
   try {
-    for (const directory of directories) make(directory);
+    for (const directory of directories) make(directory, limitDevices);
   } catch (error) {
     cgroup.remove();
     throw error;
@@ -114,7 +123,7 @@ export function createCgroup(id: string, { limits }: { limits: CgroupLimits }): 
 /** The files by which a container would join its group, were it made now. */
 export function plannedJoinPaths(id: string, { limits }: { limits: CgroupLimits }): string[] {
   const { directories } = planCgroup(cgroupHierarchies(), { id, limits, unifiedControllers: available() });
-  return directories.map(({ path }) => `${path}/cgroup.procs`);
+  return directories.map(({ members }) => `${members}/cgroup.procs`);
 }
 
 /** The control group that a container has, whatever its limits: for a sweep after its supervisor has died. */
@@ -125,7 +134,7 @@ export function findCgroup(id: string): Cgroup {
   for (const mountPoint of mountPoints) {
     const path = `${mountPoint}/${CGROUP_PARENT}/${id}`;
     if (!pathStatus(path)) continue;
-    directories.push({ version: mountPoint === unified ? 2 : 1, mountPoint, path, writes: [] });
+    directories.push({ version: mountPoint === unified ? 2 : 1, mountPoint, path, members: path, writes: [] });
   }
   return new Cgroup(directories);
 }
@@ -147,7 +156,10 @@ function available(): readonly string[] {
   return unifiedControllers ??= readText(`${unified}/cgroup.controllers`).trim().split(" ");
 }
 
-function make({ version, mountPoint, path, writes }: CgroupDirectory): void {
+function make(
+  { version, mountPoint, path, members, writes, devices }: CgroupDirectory,
+  limitDevices: CgroupOptions["limitDevices"],
+): void {
   const parent = `${mountPoint}/${CGROUP_PARENT}`;
   if (version === 2) {
     const needed = new Set(writes.map(({ controller }) => controller));
@@ -166,6 +178,12 @@ function make({ version, mountPoint, path, writes }: CgroupDirectory): void {
     if (optional) tryWrite(`${path}/${file}`, value);
     else writeText(`${path}/${file}`, value);
   }
+  if (devices) {
+    using group = openFile(path, { flags: O_DIRECTORY });
+    if (!limitDevices) throw new Error("nobody was named who limits devices");
+    limitDevices(group.fd, devices);
+  }
+  if (members !== path) makeDirectory(members);
 }
 
 function enable(path: string, controller: string): void {

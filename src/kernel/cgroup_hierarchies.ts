@@ -5,8 +5,8 @@
  * Source: cgroups(7), Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.
  */
 
-/** Controllers that limits need, and the freezer, which version 2 has without a controller. */
-export type Controller = "memory" | "cpu" | "pids" | "freezer";
+/** Controllers that limits need, and the two that version 2 has without a controller. */
+export type Controller = "memory" | "cpu" | "pids" | "freezer" | "devices";
 
 /** The control groups of a host. */
 export interface CgroupHierarchies {
@@ -16,7 +16,7 @@ export interface CgroupHierarchies {
   readonly legacy: Readonly<Partial<Record<Controller, string>>>;
 }
 
-const CONTROLLERS: readonly Controller[] = ["memory", "cpu", "pids", "freezer"];
+const CONTROLLERS: readonly Controller[] = ["memory", "cpu", "pids", "freezer", "devices"];
 
 /** The hierarchies in a mountinfo (proc(5)). The first mount of a hierarchy counts. */
 export function parseHierarchies(mountinfo: string): CgroupHierarchies {
@@ -41,6 +41,21 @@ function unescape(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
+/** Devices of one kind. `*` stands for every number. */
+export interface DeviceRule {
+  /** Block or character device. */
+  readonly type: "b" | "c";
+  readonly major: number | "*";
+  readonly minor: number | "*";
+  /** Some of `r`, `w`, and `m` for making a node. */
+  readonly access: string;
+}
+
+/** A rule as version 1's files take it: `c 1:3 rwm`. */
+function describeRule({ type, major, minor, access }: DeviceRule): string {
+  return `${type} ${major}:${minor} ${access}`;
+}
+
 /** Limits of a control group; what is absent is not limited. */
 export interface CgroupLimits {
   /** Bytes. As much again may be swapped, where the host swaps at all: docker's default. */
@@ -49,6 +64,8 @@ export interface CgroupLimits {
   readonly cpus?: number;
   /** Processes and threads. */
   readonly pids?: number;
+  /** The only devices that may be used. */
+  readonly devices?: readonly DeviceRule[];
 }
 
 /** One file to write for a limit. */
@@ -64,7 +81,7 @@ export interface LimitWrite {
 const PERIOD = 100_000;
 
 /** What limits are in the files of version 1 or 2, in the order in which they must be written. */
-export function limitWrites({ memory, cpus, pids }: CgroupLimits, version: 1 | 2): LimitWrite[] {
+export function limitWrites({ memory, cpus, pids, devices }: CgroupLimits, version: 1 | 2): LimitWrite[] {
   const writes: LimitWrite[] = [];
   if (memory !== undefined && version === 1) {
     // memsw counts both together and must not be less than the limit before it.
@@ -83,15 +100,22 @@ export function limitWrites({ memory, cpus, pids }: CgroupLimits, version: 1 | 2
     }
   }
   if (pids !== undefined) writes.push({ controller: "pids", file: "pids.max", value: `${pids}` });
+  if (devices !== undefined && version === 1) {
+    writes.push({ controller: "devices", file: "devices.deny", value: "a" });
+    for (const rule of devices) {
+      writes.push({ controller: "devices", file: "devices.allow", value: describeRule(rule) });
+    }
+  }
   return writes;
 }
 
 /** The controllers that limits need. */
-function neededControllers({ memory, cpus, pids }: CgroupLimits): Controller[] {
+function neededControllers({ memory, cpus, pids, devices }: CgroupLimits): Controller[] {
   const needed: Controller[] = [];
   if (memory !== undefined) needed.push("memory");
   if (cpus !== undefined) needed.push("cpu");
   if (pids !== undefined) needed.push("pids");
+  if (devices !== undefined) needed.push("devices");
   return needed;
 }
 
@@ -105,7 +129,17 @@ export interface CgroupDirectory {
   readonly mountPoint: string;
   readonly path: string;
   readonly writes: readonly LimitWrite[];
+  /** The directory that the container's processes are in: this one, or one below, where they must not reach this. */
+  readonly members: string;
+  /** Version 2: the devices that a program attached to the group lets through. */
+  readonly devices?: readonly DeviceRule[];
 }
+
+/**
+ * Where a container lives whose devices are limited: a group below the one with the limit. It is the root of what the
+ * container can mount of the hierarchy, and from the limit's own group CAP_SYS_ADMIN could take it away.
+ */
+const MEMBERS = "container";
 
 /** A container's control group as a whole, before it is made. */
 export interface CgroupPlan {
@@ -128,10 +162,24 @@ export function planCgroup(
   const directories: CgroupDirectory[] = [];
   const add = (version: 1 | 2, mountPoint: string, controllers: readonly Controller[]) => {
     const writes = limitWrites(limits, version).filter(({ controller }) => controllers.includes(controller));
-    directories.push({ version, mountPoint, path: `${mountPoint}/${CGROUP_PARENT}/${id}`, writes });
+    const path = `${mountPoint}/${CGROUP_PARENT}/${id}`;
+    const { devices } = controllers.includes("devices") ? limits : {};
+    directories.push({
+      version,
+      mountPoint,
+      path,
+      writes,
+      members: devices ? `${path}/${MEMBERS}` : path,
+      ...(devices && version === 2 ? { devices } : {}),
+    });
   };
-  if (unified !== undefined) add(2, unified, needed.filter((controller) => unifiedControllers.includes(controller)));
-  const rest = needed.filter((controller) => unified === undefined || !unifiedControllers.includes(controller));
+  const byUnified = (controller: Controller) => {
+    // Version 2 has no such controller, but programs: where version 1's is mounted, that does.
+    if (controller === "devices") return unified !== undefined && legacy.devices === undefined;
+    return unified !== undefined && unifiedControllers.includes(controller);
+  };
+  if (unified !== undefined) add(2, unified, needed.filter(byUnified));
+  const rest = needed.filter((controller) => !byUnified(controller));
   if (unified === undefined) rest.push("freezer");
   // Two controllers may share a hierarchy (cpu,cpuacct), hence by mount point.
   for (const mountPoint of new Set(rest.map((controller) => legacy[controller]))) {

@@ -32,6 +32,16 @@ static void tell(const char *name, long result) {
   fflush(stdout);
 }
 
+/* unshare(2) in a process of its own, which may then be of no further use. */
+static void unshares(const char *name, long flags) {
+  pid_t child = fork();
+  if (child == 0) {
+    tell(name, syscall(SYS_unshare, flags));
+    _exit(0);
+  }
+  waitpid(child, 0, 0);
+}
+
 /* Calls that the filter denies. Arguments are such that the kernel itself would answer something else than EPERM. */
 static void calls(void) {
   char junk[256] = { 0 };
@@ -48,8 +58,8 @@ static void calls(void) {
   tell("io_uring_enter", syscall(SYS_io_uring_enter, -1, 0, 0, 0, 0, 0));
   tell("io_uring_register", syscall(SYS_io_uring_register, -1, 0, 0, 0));
   tell("clone3", syscall(SYS_clone3, junk, 0));
-  tell("unshare-user", syscall(SYS_unshare, CLONE_NEWUSER));
-  tell("unshare-user-among", syscall(SYS_unshare, CLONE_NEWUSER | CLONE_NEWNS | CLONE_FILES));
+  unshares("unshare-user", CLONE_NEWUSER);
+  unshares("unshare-user-among", CLONE_NEWUSER | CLONE_NEWNS | CLONE_FILES);
   long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
   if (pid == 0) _exit(0);
   tell("clone-user", pid);
@@ -64,7 +74,7 @@ static void calls(void) {
   tell("tiocsti-high", syscall(SYS_ioctl, 0, 0x5412ul | (1ul << 32), "x"));
   tell("tiocsti-higher", syscall(SYS_ioctl, 0, 0x5412ul | (0xffffffffUL << 32), "x"));
   tell("socket-inet", syscall(SYS_socket, AF_INET, SOCK_STREAM, 0));
-  tell("unshare-files", syscall(SYS_unshare, CLONE_FILES));
+  unshares("unshare-files", CLONE_FILES);
 }
 
 /* Calls of other ABIs of the same machine, where it has any. */
@@ -134,11 +144,15 @@ static void opens(char **paths) {
   }
 }
 
-/* Every file below the given directories that opens for writing, those of processes left out. */
+/*
+ * Every file below the given directories that opens for writing, those of processes left out, and those that nobody is
+ * meant to write: root opens these as well, and the kernel then refuses the write.
+ */
 static void walk(const char *path, int depth) {
   struct stat status;
   if (lstat(path, &status) < 0 || S_ISLNK(status.st_mode)) return;
   if (S_ISREG(status.st_mode)) {
+    if (!(status.st_mode & 0222)) return;
     int fd = open(path, O_WRONLY | O_NONBLOCK);
     if (fd >= 0) {
       printf("%s\n", path);

@@ -1,5 +1,14 @@
 /** A root file system with busybox and the prober in it: a static C program that tries what a hostile one would. */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -26,6 +35,14 @@ function temporary(): string {
 export function hostileLoader(): string {
   return compiled("loader", ["-nostdlib", "-static-pie", "-fPIE", "-fno-stack-protector"]);
 }
+
+/** The prober's bytes: for a container of the built-in busybox, which reads them from its input. */
+export function proberBytes(): Uint8Array {
+  return readFileSync(compiled("prober", ["-static"]));
+}
+
+/** What a shell inside does first: it takes the prober from its input. */
+export const TAKE_PROBER = "busybox cat >/bin/prober && chmod 755 /bin/prober";
 
 const DIRECTORIES = ["bin", "etc", "proc", "sys", "dev", "tmp", "root"];
 const APPLETS = ["sh", "cat", "ls", "echo", "mount", "umount", "mkdir", "touch", "true", "sleep", "stat", "ip", "head"];

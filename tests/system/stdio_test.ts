@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { makeRootfs, results } from "../lab/prober.ts";
+import { makeRootfs, proberBytes, results, TAKE_PROBER } from "../lab/prober.ts";
 import { Lab } from "../lab.ts";
 
 let lab: Lab;
@@ -43,6 +43,17 @@ describe("what passes", () => {
       stdin: "through\0a socket\n",
     });
     expect([code, stdout]).toEqual([0, "through\0a socket\n"]);
+  });
+
+  test("a command that splices from a socket to a file does not keep its own output back", async () => {
+    // The test's runner gives a socket as input, and files as outputs; busybox's cat splices.
+    const cat = lab.spawn([lab.binary, "run", "--rm", "-i", "--network", "none", "busybox", "cat"], { stdin: "pipe" });
+    for (const word of ["one", "two", "three"]) {
+      cat.write(`${word}\n`);
+      await cat.waitFor(new RegExp(`${word}\n$`));
+    }
+    cat.closeStdin();
+    expect(await cat.ended()).toEqual({ code: 0, stdout: "one\ntwo\nthree\n", stderr: "" });
   });
 
   test("stdout and stderr stay apart, and what each holds at the end is delivered", () => {
@@ -155,6 +166,9 @@ describe("what a container cannot do through its streams", () => {
     // Without -i, and on standard error.
     const without = shell(`$sk ${root} /bin/prober descriptor 0; $probe descriptor 2 2>/dev/null`).stderr;
     expect(results(without)).toMatchObject({ fchmod: "EROFS", fchown: "EROFS" });
+    const plain =
+      `$sk -i busybox sh -c '${TAKE_PROBER}; prober descriptor 1; prober descriptor 0 </dev/null' >/dev/null`;
+    expect(results(shell(plain, { stdin: proberBytes() }).stderr)).toMatchObject({ fchmod: "EROFS", fchown: "EROFS" });
     const after = statSync("/dev/null");
     expect([after.mode, after.uid, after.gid]).toEqual([before.mode, before.uid, before.gid]);
     expect(shell("$sk busybox sh -c 'echo lost; echo kept >&2; cat' >/dev/null").stderr).toBe("kept\n");
@@ -212,6 +226,8 @@ describe("what a container cannot do through its streams", () => {
   test("no descriptor but 0, 1 and 2 is there", () => {
     const { stdout } = shell(`exec 3</etc/passwd 4</ 5>extra 77</etc; $sk ${root} /bin/prober descriptors`);
     expect(stdout.trim().split("\n").toSorted()).toEqual(["0", "1", "2"]);
+    const plain = `$sk -i busybox sh -c '${TAKE_PROBER} && exec prober descriptors' 5</etc 9>extra`;
+    expect(shell(plain, { stdin: proberBytes() }).stdout.trim().split("\n").toSorted()).toEqual(["0", "1", "2"]);
     for (const flags of ["-t", "--init", "-v /tmp:/there", "--read-only -u 1000"]) {
       const { stdout } = shell(`$sk ${flags} ${root} /bin/prober descriptors`);
       expect(stdout.replaceAll("\r", "").trim().split("\n").toSorted()).toEqual(["0", "1", "2"]);
