@@ -7,10 +7,16 @@ import type { Paths } from "../store/paths.ts";
 /** Where a container finds it, as docker's do. */
 export const INIT_PATH = "/sbin/docker-init";
 
+/** Where the file is, or would be, on the host. */
+export async function initPath(paths: Paths): Promise<string> {
+  const { tini } = await import("#tini");
+  return paths.rootfs(`tini-${tini.id.slice(0, 16)}`);
+}
+
 /** The file on the host; unpacked beside and renamed if this is the first time. */
 export async function initFile(paths: Paths): Promise<string> {
   const { tini } = await import("#tini");
-  const path = paths.rootfs(`tini-${tini.id.slice(0, 16)}`);
+  const path = await initPath(paths);
   if (pathStatus(path)) return path;
   const { readFileSync } = await import("node:fs"); // alone it reads files inside the executable
   makeDirectories(paths.rootfsDirectory, { mode: 0o755 });
