@@ -13,7 +13,7 @@ beforeAll(async () => {
   writeFileSync(`${lab.directory}/host/a,"b"`, "odd\n");
   lab.shell(`mount -t tmpfs below ${lab.directory}/host/below && echo deep >${lab.directory}/host/below/deep`);
   // What is made once for all containers: the bridge, the built-in files, the parents of the control groups.
-  lab.skdocker("run", "--init", "-m", "16m", "--cpus", "1", "--pids-limit", "9", "busybox", "true");
+  lab.skdocker("run", "--init", "--cap-add", "ALL", "-m", "16m", "--cpus", "1", "--pids-limit", "9", "busybox", "true");
   before = await lab.settled();
 });
 afterAll(() => lab[Symbol.dispose]());
