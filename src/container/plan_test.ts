@@ -250,13 +250,15 @@ test("the pipes may have any two numbers", () => {
   }
 });
 
-test("the parent's go is the last thing before signals are let in and the command is executed", () => {
+test("the parent's go, and that it still lives, is the last thing before signals are let in and the command is executed", () => {
   const calls = callsOf();
   const go = at(calls, ({ call, args }) => call === "read" && args[0] === 8);
   expect(calls.slice(go + 1).map(({ call }) => call).filter((name) => name !== "openat2")).toEqual([
+    "ppoll",
     "rt_sigprocmask",
     ...Array(6).fill("execve"),
   ]);
+  expect(calls[go + 1]).toMatchObject({ args: [{ words: [8] }, 1, { words: [0, 0] }, 0, 0], expect: 0 });
 });
 
 test("every path of PATH is tried, and only the last failure ends the child", () => {

@@ -1,5 +1,5 @@
 /** The last steps of a child: standard streams, no other descriptor, working directory, go, execve. Pure. */
-import type { Argument, Item } from "../../ffi/program.ts";
+import { type Argument, isCall, type Item } from "../../ffi/program.ts";
 import { AT_FDCWD, O_CLOEXEC, O_PATH, O_RDONLY, O_WRONLY, RESOLVE_NO_MAGICLINKS } from "../kernel/open_flags.ts";
 import { call, type ContainerStep, shellWord } from "./container_step.ts";
 import { executablePaths } from "./environment.ts";
@@ -71,7 +71,9 @@ export function planClosing(kept: readonly number[]): ContainerStep {
 
 /** Makes the working directory where it is missing, as docker does, as root and before the root may become read-only. */
 export function planWorkingDirectory(cwd: string): ContainerStep {
-  const { items } = openTarget(cwd, "directory", { what: "working directory" });
+  const items = openTarget(cwd, "directory").items.map((item) => {
+    return isCall(item) ? { ...item, operation: "make the working directory" } : item;
+  });
   return { group: "mounts", command: `mkdir -p ${shellWord(cwd)}`, items };
 }
 
@@ -91,12 +93,22 @@ export function planEnter(cwd: string): ContainerStep {
 /** Name of the scratch byte that "go" is read to. */
 export const GO_BUFFER = "go";
 
-/** Waits for the parent's go: its end of file means that the parent is dead, and then nothing must start. */
+/**
+ * Waits for the parent's go: its end of file means that the parent is dead, and then nothing must start.
+ *
+ * A go that was said before the parent-death signal was asked for may come from a parent that has died since. The pipe
+ * has no writer then, which poll(2) reports unasked (POLLHUP).
+ */
 export function planGo(go: number): ContainerStep {
+  const notes = { operation: "wait for", subject: "the parent" };
+  const [poll, atOnce] = [{ words: [go] }, { words: [0, 0] }]; // struct pollfd without events, struct timespec
   return {
     group: "start",
     command: "read go",
-    items: [call("read", [go, { buffer: GO_BUFFER }, 1], { operation: "wait for", subject: "the parent", expect: 1 })],
+    items: [
+      call("read", [go, { buffer: GO_BUFFER }, 1], { ...notes, expect: 1 }),
+      call("ppoll", [poll, 1, atOnce, 0, 0], { ...notes, expect: 0 }),
+    ],
   };
 }
 
