@@ -6,9 +6,10 @@ import type { Descriptor } from "../kernel/descriptor.ts";
 import { takeBind } from "../rootfs/binds.ts";
 import { BUSYBOX_DIRECTORIES, BUSYBOX_FILES, busyboxTree } from "../rootfs/busybox.ts";
 import { takeDevices } from "../rootfs/devices.ts";
-import { laterRemoval, openDirectoryRoot, prepareDirectory, takeDirectory } from "../rootfs/directory.ts";
+import { openDirectoryRoot, prepareDirectory, takeDirectory } from "../rootfs/directory.ts";
+import { directoryKey, leaveDirectory, useDirectory, willMake } from "../rootfs/mount_points.ts";
 import { type Layer, makeLayer, removeLayer } from "../rootfs/layer.ts";
-import { ContainerRoot, type MadeEntry } from "../rootfs/root.ts";
+import { ContainerRoot } from "../rootfs/root.ts";
 import type { Paths } from "../store/paths.ts";
 import { DEVICES } from "./device_plan.ts";
 import type { PlanInputs } from "./plan.ts";
@@ -55,8 +56,6 @@ export type FileInputs = Pick<
 /** A container's files, ready for the child. Disposal closes descriptors: right as soon as the child has executed. */
 export interface PreparedFiles extends Disposable {
   readonly inputs: FileInputs;
-  /** What was made in a directory, to be recorded so that a sweep can remove it, too. */
-  readonly made: readonly MadeEntry[];
   /** Whether what the container writes lies in memory, because the data root cannot carry a layer: to be said. */
   readonly inMemory: boolean;
   /** Removes, once the container has ended, what was made for it. */
@@ -92,7 +91,6 @@ export function prepareFiles(spec: FileSpec, options: PrepareOptions): PreparedF
       console: terminal?.console.fd ?? null,
       workingDirectoryExists: rootfs.kind === "directory" && !isBelow({ destination: spec.process.cwd }, spec.mounts),
     },
-    made: prepared.made,
     inMemory: prepared.layer?.inMemory ?? false,
     remove: prepared.remove,
     [Symbol.dispose]: () => descriptors.dispose(),
@@ -108,7 +106,6 @@ interface RootOptions extends PrepareOptions {
 interface PreparedRoot {
   readonly inputs: RootInputs;
   readonly existing: ReadonlySet<string>;
-  readonly made: readonly MadeEntry[];
   readonly layer?: Layer;
   remove(): void;
 }
@@ -118,20 +115,22 @@ function prepareRoot(spec: FileSpec, options: RootOptions): PreparedRoot {
 }
 
 /** A directory: mount points are made beforehand and remembered; those below other mounts are left to the child. */
-function prepareInPlace(spec: FileSpec, { rootfs, fileTargets, failed, descriptors }: RootOptions): PreparedRoot {
-  const { root, path } = rootfs;
+function prepareInPlace(spec: FileSpec, options: RootOptions): PreparedRoot {
+  const { rootfs: { root, path }, paths, id, fileTargets, failed, descriptors } = options;
   const needed = spec.mounts.filter((mount) => !isBelow(mount, spec.mounts)).map(({ destination }) => {
     return { path: destination, kind: fileTargets.has(destination) ? "file" as const : "directory" as const };
   });
   const { cwd } = spec.process;
   const wanted = isBelow({ destination: cwd }, spec.mounts) ? [] : [{ path: cwd, kind: "directory" as const }];
-  const made = prepareDirectory(root, [...needed, ...wanted]);
-  failed.defer(() => root.removeMade(made));
+  const use = { paths, key: directoryKey(root), id };
+  const remove = () => leaveDirectory(use, path);
+  failed.defer(remove);
+  useDirectory(use);
+  prepareDirectory(root, { needed: [...needed, ...wanted], willMake: (entry) => willMake(use, entry) });
   const nodev = spec.mounts.some(({ destination, options }) => destination === "/dev" && options.includes("nodev"));
   const tree = descriptors.use(takeDirectory(root, { nodev }));
   const existing = new Set(needed.map((mountPoint) => mountPoint.path));
-  const remove = made.length === 0 ? () => undefined : laterRemoval(root, made);
-  return { inputs: { kind: "directory", path, tree: tree.fd }, existing, made, remove };
+  return { inputs: { kind: "directory", path, tree: tree.fd }, existing, remove };
 }
 
 function prepareBusybox({ rootfs, paths, id, failed }: RootOptions): PreparedRoot {
@@ -142,7 +141,6 @@ function prepareBusybox({ rootfs, paths, id, failed }: RootOptions): PreparedRoo
   return {
     inputs: { kind: "overlay", lower: rootfs.path, upper, work, memory },
     existing: new Set([...BUSYBOX_DIRECTORIES, ...BUSYBOX_FILES]),
-    made: [],
     layer,
     remove: () => removeLayer(paths, id),
   };

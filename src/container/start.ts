@@ -20,7 +20,7 @@ import { addressOf, syscall } from "../../ffi/libc.ts";
 import { isKernelError } from "../../ffi/errno.ts";
 import { type Cgroup, createCgroup } from "../kernel/cgroup.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
-import { openFile, pathStatus } from "../kernel/files.ts";
+import { openFile } from "../kernel/files.ts";
 import { O_WRONLY } from "../kernel/open_flags.ts";
 import { processStartTime } from "../kernel/pidfd.ts";
 import { pipe } from "../kernel/pipes.ts";
@@ -32,6 +32,7 @@ import { attachContainer, type Attachment } from "../network/attach.ts";
 import type { NetworkStep } from "../network/network_step.ts";
 import type { StepListener } from "../steps.ts";
 import { createRecord, type HeldRecord } from "../store/containers.ts";
+import { directoryKey } from "../rootfs/mount_points.ts";
 import type { Paths } from "../store/paths.ts";
 import type { ContainerStep } from "./container_step.ts";
 import { clearDead } from "./dead.ts";
@@ -72,11 +73,10 @@ export interface StartOptions {
 
 /** Runs a container in the foreground and returns its exit code. Throws, after undoing everything, where it cannot start. */
 export async function runContainer(request: RunRequest, options: StartOptions): Promise<number> {
-  const { paths } = options;
   checkStreams(request);
-  if (!pathStatus(paths.containers)) await checkFirst(request, options);
   const signals = catchForwardedSignals(); // to the end: what comes after it belongs to no container
   using undo = new DisposableStack();
+  const { paths } = options;
   await clearDead(paths); // before anything new is claimed
   const record = claimRecord(request, paths);
   undo.use(record);
@@ -94,11 +94,6 @@ export async function runContainer(request: RunRequest, options: StartOptions): 
   return exitCode(exit);
 }
 
-async function checkFirst(request: RunRequest, options: StartOptions): Promise<void> {
-  const { checkFirstStart } = await import("./dry_run.ts");
-  await checkFirstStart(request, options);
-}
-
 function claimRecord(request: RunRequest, paths: Paths): HeldRecord {
   const id = newId();
   return createRecord(paths, {
@@ -112,7 +107,7 @@ function claimRecord(request: RunRequest, paths: Paths): HeldRecord {
     process: null,
     attachment: null,
     ownNetworkParameters: hasNetworkParameters(request),
-    made: [],
+    directory: null,
   });
 }
 
@@ -149,6 +144,7 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
   const { id } = record.record;
   const forChild = undo.use(new DisposableStack());
   const rootfs = forChild.use(await openRootfs(request.rootfs, paths));
+  if (rootfs.kind === "directory") record.update({ directory: directoryKey(rootfs.root) });
   const names = makeNameFiles(request, { paths, record: record.record, attachment: attachment.record });
   undo.defer(() => names.remove());
   const asked = request.init ? await addInit(request, names, paths) : { request, names };
@@ -168,7 +164,6 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
   const files = prepareFiles(spec, { rootfs, paths, id, terminal: terminal && { devpts, console: terminal.console } });
   undo.defer(() => files.remove());
   forChild.use(files);
-  if (files.made.length > 0) record.update({ made: files.made });
   if (files.inMemory) context.notify("the data root lies on overlayfs, so what the container writes is kept in memory");
   const stdio = undo.use(await makeStdio(request, terminal));
   const services = names.forwarder

@@ -120,11 +120,13 @@ export function writeText(path: string, text: string, at: At = {}): void {
  * Replaces a file as a whole: a reader sees the former text or this one, never a part, because it is written
  * beside and renamed over. It is not synced unless `durable`: a file under the run root is gone with a reboot
  * anyway, and fdatasync costs milliseconds. Durable syncs the file before the rename, the directory after it.
+ * Whoever replaces a file must hold a lock that keeps others from it: what it is written to has always the same name,
+ * so one that was killed leaves nothing that the next does not take away.
  */
 export function replaceFile(path: string, text: string, options: { mode?: number; durable?: boolean } = {}): void {
-  const beside = `${path}.${syscall("getpid")}`;
+  const beside = `${path}.new`;
   const flags = O_WRONLY | O_CREAT | O_EXCL;
-  removeFile(beside); // what a process of this pid left when it was killed
+  removeFile(beside); // of one that was killed
   try {
     using file = openFile(beside, { flags, mode: options.mode ?? 0o600 });
     writeAll(file.fd, new TextEncoder().encode(text), beside);

@@ -6,11 +6,11 @@
  */
 import { isKernelError } from "../../ffi/errno.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
+import { pathStatus } from "../kernel/files.ts";
 import { formatIpv4, type Ipv4, parseIpv4, parseIpv4Network } from "../kernel/ipv4.ts";
 import { deleteLink, getLink } from "../kernel/netlink/link.ts";
 import type { StepListener } from "../steps.ts";
 import type { AttachmentRecord, HeldRecord } from "../store/containers.ts";
-import { readLink } from "../store/links.ts";
 import { readFormerAddress, rememberAddress } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
 import { type Attaching, planAddress, planDetach, planPair } from "./attach_plan.ts";
@@ -201,7 +201,7 @@ function isMadeUp(name: string): boolean {
 /** Another container may hold our namespace, and with it the pair; the address is not ours any more, so it goes. */
 function removeIfJoined(executor: NetworkExecutor, { paths, record }: { paths: Paths; record: HeldRecord }): void {
   const { id, attachment } = record.record;
-  if (!attachment || readLink(paths.joined(id)) === undefined) return;
+  if (!attachment || !pathStatus(paths.joined(id))) return;
   try {
     executor.host.transact([deleteLink(getLink(executor.host, attachment.hostLink).index)]);
   } catch (error) {

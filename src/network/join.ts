@@ -2,39 +2,60 @@
 import { isKernelError } from "../../ffi/errno.ts";
 import { openNetworkNamespace } from "../kernel/namespaces.ts";
 import { openProcess } from "../kernel/pidfd.ts";
-import type { Descriptor } from "../kernel/descriptor.ts";
-import { removeFile } from "../kernel/files.ts";
+import { listDirectory, removeDirectory, removeFile } from "../kernel/files.ts";
 import { type ContainerRecord, findContainer } from "../store/containers.ts";
 import { makeLink } from "../store/links.ts";
+import { takeLock } from "../store/lock.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";
 import type { Attachment, AttachRequest } from "./attach.ts";
 import type { NetworkMode } from "./options.ts";
 
-type JoiningMode = Extract<NetworkMode, { kind: "container" | "ns" }>;
-
-/** The namespace, to be closed by the caller, and the container it is of. Throws a {@link UserError} for none. */
-export function openJoined(
-  paths: Paths,
-  mode: JoiningMode,
-): { namespace: Descriptor; target: ContainerRecord | undefined } {
-  if (mode.kind === "ns") return { namespace: openNamespace(mode.path), target: undefined };
-  const target = findContainer(paths, mode.container);
-  return { namespace: openContainerNamespace(target), target };
-}
-
 /** Opens the namespace. Throws a {@link UserError} where there is none to join. */
 export function joinNamespace({ paths, record, options }: AttachRequest): Attachment {
-  const mode = options.mode as JoiningMode; // the caller's two cases
-  const { namespace, target } = openJoined(paths, mode);
-  if (!target) return { namespace, record: null, notices: [], settle: nothing, release: () => namespace.close() };
+  const mode = options.mode as Extract<NetworkMode, { kind: "container" | "ns" }>; // the caller's two cases
+  if (mode.kind === "ns") {
+    const namespace = openNamespace(mode.path);
+    return { namespace, record: null, notices: [], settle: nothing, release: () => namespace.close() };
+  }
+  const target = findContainer(paths, mode.container);
+  const namespace = openContainerNamespace(target);
+  const { id } = record.record;
   // Tells the target's supervisor that its namespace outlives it.
-  const joined = makeLink(paths.joined(target.id), record.record.id);
+  recordJoin(paths, target.id, id);
   const release = () => {
     namespace.close();
-    if (joined) removeFile(paths.joined(target.id));
+    forgetJoins(paths, id, [target.id]);
   };
   return { namespace, record: null, notices: [], settle: nothing, release };
+}
+
+function recordJoin(paths: Paths, target: string, joiner: string): void {
+  using _lock = takeLock(paths.stateLock, "exclusive"); // or the last one to leave might take the directory away
+  makeLink(paths.joinedBy(target, joiner), joiner);
+}
+
+/** A container has left the namespaces of others; without `targets`, of whichever there are. */
+export function forgetJoins(paths: Paths, joiner: string, targets: readonly string[] = joinedTargets(paths)): void {
+  if (targets.length === 0) return;
+  using _lock = takeLock(paths.stateLock, "exclusive");
+  for (const target of targets) {
+    if (!removeFile(paths.joinedBy(target, joiner))) continue;
+    try {
+      removeDirectory(paths.joined(target));
+    } catch (error) {
+      if (!isKernelError(error, "ENOTEMPTY", "EEXIST")) throw error; // others have joined it, too
+    }
+  }
+}
+
+function joinedTargets(paths: Paths): string[] {
+  try {
+    return listDirectory(paths.joinedDirectory);
+  } catch (error) {
+    if (isKernelError(error, "ENOENT")) return []; // nobody has ever joined anybody
+    throw error;
+  }
 }
 
 function nothing(): void {

@@ -18,7 +18,7 @@ import {
 } from "../kernel/ipv4.ts";
 import { listDirectory, removeFile } from "../kernel/files.ts";
 import { readRecord } from "../store/containers.ts";
-import { makeLink, readLink } from "../store/links.ts";
+import { linkBeside, makeLink, readLink, replaceLink } from "../store/links.ts";
 import { takeLock } from "../store/lock.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";
@@ -100,6 +100,7 @@ export function releaseLeasesOf(paths: Paths, network: string, owner: string): v
   for (const [ip, holder] of listLeases(paths, network)) {
     if (holder === owner) removeFile(paths.lease(network, ip));
   }
+  removeFile(linkBeside(paths.leaseCursor(network))); // of whoever was killed while moving it: we hold its lock
 }
 
 class LeaseDirectory {
@@ -136,9 +137,7 @@ class LeaseDirectory {
   }
 
   moveCursor(address: Ipv4): void {
-    const path = this.#paths.leaseCursor(this.#network);
-    removeFile(path);
-    makeLink(path, formatIpv4(address));
+    replaceLink(this.#paths.leaseCursor(this.#network), formatIpv4(address));
   }
 
   #path(address: Ipv4): string {

@@ -84,7 +84,10 @@ function restoreSysctls(executor: NetworkExecutor, paths: Paths): void {
 
 function removeFiles(_executor: NetworkExecutor, paths: Paths): void {
   for (
-    const path of [paths.networks, paths.names, paths.containers, paths.joinedDirectory, paths.containerRunDirectory]
+    const path of [
+      ...[paths.networks, paths.names, paths.containers, paths.joinedDirectory, paths.containerRunDirectory],
+      paths.directoryUses,
+    ]
   ) {
     rmSync(path, { recursive: true, force: true });
   }
@@ -93,7 +96,9 @@ function removeFiles(_executor: NetworkExecutor, paths: Paths): void {
   ) {
     rmSync(path, { recursive: true, force: true });
   }
-  for (const path of [paths.hostChanges, paths.stateLock, paths.networkLock]) rmSync(path, { force: true });
+  for (const path of [paths.hostChanges, `${paths.hostChanges}.new`, paths.stateLock, paths.networkLock]) {
+    rmSync(path, { force: true });
+  }
   for (const path of [paths.runRoot, paths.root]) removeIfEmpty(path);
 }
 
@@ -101,7 +106,7 @@ function removeIfEmpty(path: string): void {
   try {
     removeDirectory(path);
   } catch (error) {
-    // Something of the user's is in it, or it is a mount point, or the user's link to a directory.
-    if (!isKernelError(error, "ENOTEMPTY", "EBUSY", "EEXIST", "ENOTDIR")) throw error;
+    // Something of the user's is in it, or it is a mount point.
+    if (!isKernelError(error, "ENOTEMPTY", "EBUSY", "EEXIST")) throw error;
   }
 }

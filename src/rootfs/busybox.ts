@@ -1,12 +1,11 @@
 /**
  * The built-in root file system: unpacked once, read-only for ever, with a writable layer per container.
  */
-import { errnoNumber } from "../../ffi/errno.ts";
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
-import { makeDirectories, makeDirectory, openFile, pathStatus, writeAll } from "../kernel/files.ts";
-import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_EXCL, O_WRONLY } from "../kernel/open_flags.ts";
+import { makeDirectory, openFile, pathStatus, writeAll } from "../kernel/files.ts";
+import { O_CREAT, O_DIRECTORY, O_EXCL, O_WRONLY } from "../kernel/open_flags.ts";
 import type { Paths } from "../store/paths.ts";
-import { removeTree } from "./remove_tree.ts";
+import { unpackOnce } from "./unpack.ts";
 
 /** Empty files on which those that are made for each container are mounted. */
 export const BUSYBOX_FILES: readonly string[] = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
@@ -14,27 +13,11 @@ export const BUSYBOX_FILES: readonly string[] = ["/etc/hostname", "/etc/hosts", 
 /** Directories that need not be made to be mounted on. */
 export const BUSYBOX_DIRECTORIES: readonly string[] = ["/proc", "/dev", "/sys", "/tmp", "/root", "/home", "/run"];
 
-/** What a run would find in the tree. */
-export interface BusyboxFacts {
-  /** Where it is, or would be, unpacked. */
-  readonly path: string;
-  readonly passwd: string;
-  readonly group: string;
-  /** Whether a program is at an absolute path. */
-  has(path: string): boolean;
-}
-
-/** The same before and after it was unpacked; nothing is unpacked. */
-export async function busyboxFacts(paths: Paths): Promise<BusyboxFacts> {
+/** Where the tree is, or would be, unpacked, and the text of its passwd and group; nothing is unpacked. */
+export async function busyboxFacts(paths: Paths): Promise<{ path: string; passwd: string; group: string }> {
   const { busybox } = await import("#busybox");
   const text = (path: string) => busybox.files().find((file) => file.path === path)?.text ?? "";
-  const programs = new Set([...busybox.applets.split("\n"), "bin/busybox"]);
-  return {
-    path: treePath(busybox, paths),
-    passwd: text("etc/passwd"),
-    group: text("etc/group"),
-    has: (path) => programs.has(process.getBuiltinModule("node:path").resolve("/", path).slice(1)),
-  };
+  return { path: treePath(busybox, paths), passwd: text("etc/passwd"), group: text("etc/group") };
 }
 
 function treePath({ id }: { readonly id: string }, paths: Paths): string {
@@ -47,36 +30,17 @@ export async function busyboxTree(paths: Paths): Promise<string> {
   const path = treePath(busybox, paths);
   if (pathStatus(path)) return path;
   const { readFileSync } = await import("node:fs"); // alone it reads files inside the executable
-  unpack({ ...busybox, binary: readFileSync(busybox.file) }, path);
+  const whole = { ...busybox, binary: readFileSync(busybox.file) };
+  const umask = syscall("umask", 0);
+  try {
+    unpackOnce(paths, path, (beside) => fill(whole, beside));
+  } finally {
+    syscall("umask", umask);
+  }
   return path;
 }
 
 type Busybox = typeof import("#busybox").busybox & { readonly binary: Uint8Array };
-
-/**
- * Unpacks beside and renames: whoever sees the directory sees all of it. Two that do so at once are no harm: the
- * second finds the name taken and removes its own.
- */
-function unpack(busybox: Busybox, path: string): void {
-  const beside = `${path}.new-${syscall("getpid")}`;
-  makeDirectories(path.slice(0, path.lastIndexOf("/")), { mode: 0o755 });
-  removeTree(beside); // of a process of the same number that was killed
-  const umask = syscall("umask", 0);
-  try {
-    fill(busybox, beside);
-    const [from, to] = [cString(beside), cString(path)];
-    const result = syscall("renameat2", AT_FDCWD, addressOf(from), AT_FDCWD, addressOf(to), 0);
-    // Another process was faster.
-    const taken = result === -errnoNumber("ENOTEMPTY") || result === -errnoNumber("EEXIST");
-    if (!taken) check(result, { operation: `rename "${beside}" to`, subject: path });
-    if (taken) removeTree(beside);
-  } catch (error) {
-    removeTree(beside);
-    throw error;
-  } finally {
-    syscall("umask", umask);
-  }
-}
 
 function fill(busybox: Busybox, path: string): void {
   makeDirectory(path, { mode: 0o755 });

@@ -4,7 +4,7 @@
  */
 import { isKernelError } from "../../ffi/errno.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
-import { fileStatus, pathStatus } from "../kernel/files.ts";
+import { pathStatus } from "../kernel/files.ts";
 import { MOUNT_ATTR_NODEV, MS_PRIVATE } from "../kernel/mount_flags.ts";
 import { changeMount, cloneMount } from "../kernel/mounts.ts";
 import { UserError } from "../user_error.ts";
@@ -34,33 +34,32 @@ export function openDirectoryRoot(path: string): ContainerRoot {
 }
 
 /**
- * Makes the mount points that are missing and returns them, outer ones first, to be removed by
- * {@link ContainerRoot.removeMade} when the container has ended. The kernel's own (/proc, /dev, /sys) must be
+ * Makes the mount points that are missing, outer ones first; each is told just before it is made. The kernel's own (/proc, /dev, /sys) must be
  * directories themselves: a link could put them where another container of the same root would swap them.
  */
-export function prepareDirectory(root: ContainerRoot, needed: readonly NeededMountPoint[]): MadeEntry[] {
-  const made: MadeEntry[] = [];
-  try {
-    for (const path of ["/proc", "/dev", "/sys"]) {
-      const status = pathStatus(path.slice(1), { directory: root.fd });
-      if (status && status.type !== "directory") {
-        throw new UserError(`${path} in the root file system "${root.path}" is not a directory but a ${status.type}`);
-      }
-      if (!status) made.push(...root.ensure(path, "directory"));
+export function prepareDirectory(
+  root: ContainerRoot,
+  { needed, willMake }: { needed: readonly NeededMountPoint[]; willMake: (entry: MadeEntry) => void },
+): void {
+  for (const path of ["/proc", "/dev", "/sys"]) {
+    const status = pathStatus(path.slice(1), { directory: root.fd });
+    if (status && status.type !== "directory") {
+      throw new UserError(`${path} in the root file system "${root.path}" is not a directory but a ${status.type}`);
     }
-    for (const { path, kind } of needed) made.push(...prepareOne(root, { path, kind }));
-    return made;
-  } catch (error) {
-    root.removeMade(made);
-    throw error;
+    if (!status) root.ensure(path, "directory", willMake);
   }
+  for (const mountPoint of needed) prepareOne(root, mountPoint, willMake);
 }
 
-function prepareOne(root: ContainerRoot, { path, kind }: NeededMountPoint): MadeEntry[] {
+function prepareOne(
+  root: ContainerRoot,
+  { path, kind }: NeededMountPoint,
+  willMake: (entry: MadeEntry) => void,
+): void {
   try {
-    const made = root.ensure(path, kind);
+    root.ensure(path, kind, willMake);
     const found = root.kindOf(path);
-    if (found === kind) return made;
+    if (found === kind) return;
     throw new UserError(
       `"${path}" in the root file system "${root.path}" is a ${found}, and a ${kind} is to be mounted on it`,
     );
@@ -82,23 +81,4 @@ export function takeDirectory(root: ContainerRoot, { nodev }: { nodev: boolean }
     tree.close();
     throw error;
   }
-}
-
-/**
- * What removes the mount points that were made, once the container has ended. The root is opened anew then: its
- * descriptor need not be kept all the while. If its path leads to another directory by that time (a container that was
- * given the directory above it can put a link to the host's root there), what was made is not in it, and nothing is done.
- */
-export function laterRemoval({ path, fd }: ContainerRoot, made: readonly MadeEntry[]): () => void {
-  const before = fileStatus(fd);
-  return () => {
-    try {
-      using root = new ContainerRoot(path);
-      const { inode, devMajor, devMinor } = fileStatus(root.fd);
-      const same = inode === before.inode && devMajor === before.devMajor && devMinor === before.devMinor;
-      if (same) root.removeMade(made);
-    } catch (error) {
-      if (!isKernelError(error, "ENOENT", "ENOTDIR", "ELOOP")) throw error;
-    }
-  };
 }

@@ -78,20 +78,11 @@ export class ContainerRoot implements Disposable {
   /**
    * Makes a path exist, as a directory or an empty file, with the directories above it, and returns what was made. A
    * link that leads nowhere is followed inside the root, and what it should lead to is made (a Debian's
-   * /etc/resolv.conf points into /run). Throws a KernelError where that cannot be; what was made by then is removed.
+   * /etc/resolv.conf points into /run). Each thing is told just before it is made. Throws a KernelError where that
+   * cannot be; what was made by then stays.
    */
-  ensure(path: string, kind: "file" | "directory"): MadeEntry[] {
-    const made: MadeEntry[] = [];
-    try {
-      this.#ensure(parts(path), { kind, made });
-      return made;
-    } catch (error) {
-      this.removeMade(made);
-      throw error;
-    }
-  }
-
-  #ensure(wanted: string[], { kind, made }: { kind: "file" | "directory"; made: MadeEntry[] }): void {
+  ensure(path: string, kind: "file" | "directory", willMake: (entry: MadeEntry) => void): void {
+    const wanted = parts(path);
     const done: string[] = [];
     for (let links = 0; wanted.length > 0;) {
       const name = wanted.shift() as string; // not empty
@@ -113,7 +104,8 @@ export class ContainerRoot implements Disposable {
       done.push(name);
       if (status) continue;
       const entry: MadeEntry = { path: `/${done.join("/")}`, kind: wanted.length > 0 ? "directory" : kind };
-      if (makeEntry(parent.fd, name, entry)) made.push(entry);
+      willMake(entry);
+      makeEntry(parent.fd, name, entry);
     }
   }
 

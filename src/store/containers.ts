@@ -61,8 +61,8 @@ export interface ContainerRecord {
   readonly ownNetworkParameters: boolean;
   /** Where the name server behind 127.0.0.11 listens; absent where there is none. */
   readonly resolver?: { readonly udpPort: number; readonly tcpPort: number };
-  /** Mount points that were made in a directory used as root file system, to be removed from it again. */
-  readonly made: readonly { readonly path: string; readonly kind: "file" | "directory" }[];
+  /** By which a directory used as root file system is known (mount_points.ts); null for busybox. */
+  readonly directory: string | null;
 }
 
 /** A record held by this process. */
@@ -136,17 +136,13 @@ function appendRecord(file: Descriptor, record: ContainerRecord): void {
 function claimName(paths: Paths, { id, name }: ContainerRecord): void {
   const path = paths.name(name);
   if (makeLink(path, id)) return;
-  refuseTakenName(paths, name);
+  const owner = readLink(path);
+  // A link without a record was left by a process that was killed between the two.
+  if (owner !== undefined && readRecord(paths, owner) !== undefined) {
+    throw new UserError(`The container name "${name}" is already in use by container ${owner.slice(0, 12)}`);
+  }
   removeFile(path);
   makeLink(path, id);
-}
-
-/** Throws a {@link UserError} where a container has that name. */
-export function refuseTakenName(paths: Paths, name: string): void {
-  const owner = readLink(paths.name(name));
-  // A link without a record was left by a process that was killed between the two.
-  if (owner === undefined || readRecord(paths, owner) === undefined) return;
-  throw new UserError(`The container name "${name}" is already in use by container ${owner.slice(0, 12)}`);
 }
 
 /** The record of an id, whoever holds it; `undefined` where there is none, or none that is whole yet. */
@@ -175,12 +171,16 @@ function parsedLine(line: string): ContainerRecord | undefined {
   }
 }
 
-/** The ids of all records, dead ones included. */
+/** The ids of all records, dead ones included; none where nothing has been run since the machine started. */
 export function recordedIds(paths: Paths): string[] {
+  return idsSinceBoot(paths) ?? [];
+}
+
+function idsSinceBoot(paths: Paths): string[] | undefined {
   try {
     return listDirectory(paths.containers);
   } catch (error) {
-    if (isKernelError(error, "ENOENT")) return []; // nothing has been run since the machine started
+    if (isKernelError(error, "ENOENT")) return undefined;
     throw error;
   }
 }
@@ -212,10 +212,11 @@ export function findContainer(paths: Paths, nameOrId: string): ContainerRecord {
 /**
  * Takes over every record that nobody holds, for clearing away; two processes never get the same one.
  * A record is made under the same lock, so one that is not locked yet is never mistaken for a dead one.
+ * `undefined`: nothing has been run since the machine started.
  */
-export function takeDeadRecords(paths: Paths): HeldRecord[] {
-  const ids = recordedIds(paths);
-  if (ids.length === 0) return [];
+export function takeDeadRecords(paths: Paths): HeldRecord[] | undefined {
+  const ids = idsSinceBoot(paths);
+  if (ids === undefined || ids.length === 0) return ids && [];
   using _lock = takeLock(paths.stateLock, "exclusive");
   const dead: HeldRecord[] = [];
   for (const id of ids) {

@@ -1,6 +1,6 @@
 /** Symbolic links as small files: made whole or not at all, never over another, read by one call. symlink(7) */
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
-import { makeDirectories } from "../kernel/files.ts";
+import { makeDirectories, removeFile, renameFile } from "../kernel/files.ts";
 import { AT_FDCWD } from "../kernel/open_flags.ts";
 
 const ENOENT = 2;
@@ -22,6 +22,25 @@ export function makeLink(path: string, target: string): boolean {
 function symlink(path: string, target: string): number {
   const [from, to] = [cString(target), cString(path)];
   return syscall("symlinkat", addressOf(from), AT_FDCWD, addressOf(to));
+}
+
+/**
+ * Makes a link, or lets the one that is there hold something else: made beside and renamed, so that there is no moment
+ * without one. Not for a name that others might be replacing at the same time.
+ */
+export function replaceLink(path: string, target: string): void {
+  const beside = linkBeside(path);
+  if (!makeLink(beside, target)) {
+    removeFile(beside); // its maker was killed before it could rename it
+    makeLink(beside, target);
+  }
+  renameFile(beside, path);
+}
+
+/** Where {@link replaceLink} makes the link: no name of a container or a network begins so. */
+export function linkBeside(path: string): string {
+  const name = path.lastIndexOf("/") + 1;
+  return `${path.slice(0, name)}.${path.slice(name)}`;
 }
 
 /** What a link holds; `undefined` where there is none. */

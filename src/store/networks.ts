@@ -6,7 +6,7 @@
  */
 import { isKernelError } from "../../ffi/errno.ts";
 import { makeDirectories, readText, removeFile, replaceFile } from "../kernel/files.ts";
-import { makeLink, readLink } from "./links.ts";
+import { linkBeside, readLink, replaceLink } from "./links.ts";
 import type { Paths } from "./paths.ts";
 
 /** A network as it was decided to be. */
@@ -64,6 +64,10 @@ export function rememberAddress(
   const path = paths.formerAddress(network, former.name);
   const text = `${former.ip} ${former.mac}`;
   if (readLink(path) === text) return;
-  removeFile(path);
-  makeLink(path, text);
+  replaceLink(path, text);
+}
+
+/** Removes what {@link rememberAddress} leaves behind where it is killed halfway; the name must be the caller's. */
+export function forgetHalfRemembered(paths: Paths, network: string, name: string): void {
+  removeFile(linkBeside(paths.formerAddress(network, name)));
 }

@@ -96,6 +96,20 @@ export class Paths {
   hostname(id: string): string {
     return `${this.runRoot}/files/${id}/hostname`;
   }
+  /** Directories that are used as root file systems, by device and inode: a symbolic link for each container. */
+  get directoryUses(): string {
+    return `${this.runRoot}/directories`;
+  }
+  directoryUse(key: string): string {
+    return `${this.runRoot}/directories/${key}`;
+  }
+  directoryUser(key: string, id: string): string {
+    return `${this.runRoot}/directories/${key}/${id}`;
+  }
+  /** What was made in it to be mounted on, a line each. */
+  directoryMade(key: string): string {
+    return `${this.runRoot}/directories/${key}/made`;
+  }
   /** Names in use: symbolic links `NAME → id`. */
   get names(): string {
     return `${this.runRoot}/names`;
@@ -116,9 +130,12 @@ export class Paths {
   get joinedDirectory(): string {
     return `${this.runRoot}/joined`;
   }
-  /** Containers whose network namespace others have joined: symbolic links `id → id of the joiner`. */
+  /** A container whose network namespace others have joined: symbolic links named for them. */
   joined(id: string): string {
     return `${this.runRoot}/joined/${id}`;
+  }
+  joinedBy(id: string, joiner: string): string {
+    return `${this.runRoot}/joined/${id}/${joiner}`;
   }
   /** Addresses in use: symbolic links `IP → id of the owner`. */
   leases(network: string): string {
