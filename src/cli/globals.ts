@@ -34,6 +34,10 @@ function readRoot(text: string, flag: string): string {
   const word = { flag, text };
   if (text === "") throw invalidArgument("not a directory", word);
   const path = absolutePath(text);
+  // overlayfs takes these for separators, and no other escape for them.
+  if (flag === "--root" && /[:,\\]/.test(path)) {
+    throw invalidArgument(`a data root must have no ":", "," or "\\" in its path`, word);
+  }
   try {
     pathStatus(`${path}/.`);
   } catch (error) {

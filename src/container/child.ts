@@ -10,7 +10,7 @@ import { boundingSet } from "../kernel/privileges.ts";
 import { seccompFilter } from "../kernel/seccomp.ts";
 import { announce, type StepListener } from "../steps.ts";
 import type { ContainerStep } from "./container_step.ts";
-import type { CgroupFile } from "./identity_plan.ts";
+import { type CgroupFile, namespacePath } from "./identity_plan.ts";
 import { fillPlain, plainEnvironment, plainNotes, spawnPlain } from "./plain_child.ts";
 import { CHILD_NAMESPACES, childProgram, lastProgram, planContainer } from "./plan.ts";
 import type { PreparedFiles } from "./prepare_files.ts";
@@ -62,7 +62,7 @@ export async function plannedChild(ready: PlannedContainer): Promise<PreparedChi
     boundingSet: boundingSet(),
     filter: spec.linux.seccomp === null ? null : seccompFilter({ machine: MACHINE, capabilities: granted(spec) }),
     cgroups,
-    network: network && { fd: network.fd, name: namespacePath(request, name) },
+    network: network && { fd: network.fd, name: namespacePath(request.network.mode, name) },
     stdio: { descriptors: stdio.child, owned: stdio.owned },
     beforeExec: execTail(),
   };
@@ -86,11 +86,6 @@ export async function plannedChild(ready: PlannedContainer): Promise<PreparedChi
 
 function granted(spec: ContainerSpec): CapabilitySet {
   return capabilitySet(spec.process.capabilities.bounding.map((name) => name.slice("CAP_".length) as Capability));
-}
-
-/** Where ip-netns(8) would have the namespace, which for skdocker itself is a descriptor. */
-function namespacePath({ network: { mode } }: RunRequest, name: string): string {
-  return mode.kind === "ns" ? mode.path : `/run/netns/${mode.kind === "container" ? mode.container : name}`;
 }
 
 /**

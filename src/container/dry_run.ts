@@ -3,19 +3,26 @@
  * would open (descriptors, detached mounts, an id) is imagined.
  */
 import { addressOf, syscall } from "../../ffi/libc.ts";
-import { plannedJoinPaths } from "../kernel/cgroup.ts";
+import { type Cgroup, plannedCgroup } from "../kernel/cgroup.ts";
 import { boundingSet } from "../kernel/privileges.ts";
 import { pathStatus } from "../kernel/files.ts";
 import { resourceLimit } from "../kernel/process.ts";
 import { resourceNumber } from "../kernel/resource_limits.ts";
-import { announceAttach } from "../network/dry_run.ts";
+import { announceAttach, announceResolver } from "../network/dry_run.ts";
+import { planHosts } from "../network/hosts_file.ts";
+import { planResolvConf } from "../network/resolv_conf.ts";
 import { BUSYBOX_DIRECTORIES, BUSYBOX_FILES, busyboxFacts } from "../rootfs/busybox.ts";
 import { openDirectoryRoot } from "../rootfs/directory.ts";
-import { INIT_PATH, underInit } from "../rootfs/init.ts";
+import { INIT_PATH, initPath, underInit } from "../rootfs/init.ts";
+import { type AttachmentRecord, refuseTakenName } from "../store/containers.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";
 import { deviceLimit } from "./device_limit.ts";
 import { DEVICES } from "./device_plan.ts";
+import { executablePaths } from "./environment.ts";
+import { commandNotFound } from "./exec_failure.ts";
+import { namespacePath } from "./identity_plan.ts";
+import { hostName, type NameFiles, namesOf, readIfThere } from "./name_files.ts";
 import { planContainer, type PlanInputs } from "./plan.ts";
 import type { RunRequest } from "./request.ts";
 import { type ContainerSpec, type SpecFacts, specFromRequest } from "./spec.ts";
@@ -31,15 +38,32 @@ export async function dryRun(request: RunRequest, { paths, listeners: listen }: 
   checkStreams(request);
   const id = imaginedId();
   const name = request.name ?? id.slice(0, 12);
+  if (request.name !== null) refuseTakenName(paths, name);
   const root = await lookAtRoot(request, paths);
+  const cgroup = lookAtCgroup(request, id);
+  const init = request.init ? await initPath(paths) : null;
   const listeners = listen({ id, name });
-  announceAttach({ paths, id, name, options: request.network, listener: listeners.network });
+  const attachment = announceAttach({ paths, id, name, options: request.network, listener: listeners.network });
+  const { forwarder } = planResolvConf({ hostText: readIfThere("/etc/resolv.conf"), options: request.network });
+  if (forwarder) announceResolver(listeners.network);
   const asked = request.init ? { ...request, command: underInit(request.command) } : request;
-  const spec = specFromRequest(asked, factsOf(asked, { paths, id, root }));
-  const { steps } = planContainer(spec, inputsOf(request, { spec, root, id, name }));
+  const spec = specFromRequest(asked, factsOf(asked, { paths, id, root, init, cgroup }));
+  const { steps } = planContainer(spec, inputsOf(request, { spec, root, id, name, cgroup }));
+  checkHosts(request, { hostname: spec.hostname, attachment });
+  lookForCommand(request, { env: spec.process.env, root });
   for (const step of steps) listeners.container(step);
   listeners.finish();
   return 0;
+}
+
+/**
+ * Before the first start, which makes things that stay (the bridge, its rules, the built-in files): throws for all that
+ * can be found wrong without touching anything.
+ */
+export async function checkFirstStart(request: RunRequest, options: StartOptions): Promise<void> {
+  const go = () => "go" as const;
+  const silent = { network: go, container: go, heard: false, finish: () => undefined };
+  await dryRun(request, { ...options, listeners: () => silent });
 }
 
 function imaginedId(): string {
@@ -48,37 +72,97 @@ function imaginedId(): string {
   return bytes.toHex();
 }
 
+function lookAtCgroup(request: RunRequest, id: string): Cgroup {
+  const { memory, cpus, pidsLimit: pids } = request;
+  const devices = deviceLimit(request)?.devices;
+  return plannedCgroup(id, {
+    limits: { ...(memory && { memory }), ...(cpus && { cpus }), ...(pids && { pids }), ...(devices && { devices }) },
+  });
+}
+
 interface SeenRoot {
   readonly path: string;
   readonly database: UserDatabase;
+  /** Whether there is something at an absolute path. */
+  has(path: string): boolean;
 }
 
 async function lookAtRoot({ rootfs }: RunRequest, paths: Paths): Promise<SeenRoot> {
   if (rootfs.kind === "busybox") {
-    const { path, passwd, group } = await busyboxFacts(paths);
-    return { path, database: { passwd, group } };
+    const { path, passwd, group, has } = await busyboxFacts(paths);
+    return { path, database: { passwd, group }, has };
   }
-  using root = openDirectoryRoot(rootfs.path);
-  return { path: rootfs.path, database: { passwd: root.readText("/etc/passwd"), group: root.readText("/etc/group") } };
+  const { path } = rootfs;
+  using root = openDirectoryRoot(path);
+  const has = (wanted: string) => {
+    using again = openDirectoryRoot(path);
+    return again.kindOf(wanted) !== undefined;
+  };
+  return { path, database: { passwd: root.readText("/etc/passwd"), group: root.readText("/etc/group") }, has };
 }
 
-function factsOf(request: RunRequest, { paths, id, root }: { paths: Paths; id: string; root: SeenRoot }): SpecFacts {
+/** Refuses a command that is nowhere, unless what is mounted may bring it along, or an init is to look for it. */
+function lookForCommand(
+  { command, workdir, mounts, init }: RunRequest,
+  at: { env: readonly string[]; root: SeenRoot },
+): void {
+  const [program = ""] = command;
+  if (mounts.length > 0 || init) return;
+  const paths = executablePaths(program, at.env);
+  const isThere = (path: string) => at.root.has(path.startsWith("/") ? path : `${workdir ?? ""}/${path}`);
+  // What the kernel or this program puts there is not looked for.
+  if (paths.some((path) => /^\/(proc|sys|dev|etc)\//.test(path) || isThere(path))) return;
+  throw commandNotFound(program);
+}
+
+interface Seen {
+  readonly paths: Paths;
+  readonly id: string;
+  readonly root: SeenRoot;
+  /** The init's file; null without one. */
+  readonly init: string | null;
+  readonly cgroup: Cgroup;
+}
+
+function factsOf(request: RunRequest, { paths, id, root, init, cgroup }: Seen): SpecFacts {
   const { mode } = request.network;
   const { hard } = resourceLimit(resourceNumber("nofile"));
   const shared = mode.kind === "container" ? mode.container : mode.kind === "ns" ? mode.path : "";
-  const files = new Map([["/etc/hostname", paths.hostname(id)], ["/etc/hosts", paths.hosts(id)]]);
-  if (request.network.dns !== "none") files.set("/etc/resolv.conf", paths.resolvConf(id));
-  if (request.init) files.set(INIT_PATH, `${paths.rootfsDirectory}/tini`);
+  const names = mode.kind === "container" ? namesOf(paths, mode.container) : ownNames(request, { paths, id });
+  const files = new Map(names.files);
+  if (init !== null) files.set(INIT_PATH, init);
   return {
     rootPath: root.path,
-    hostname: request.hostname ?? id.slice(0, 12),
+    hostname: names.hostname,
     user: resolveUser(request.user, { database: root.database, groupAdd: request.groupAdd }),
     boundingSet: boundingSet(),
     openFilesLimit: Number.isFinite(hard) ? hard : null,
     network: mode.kind === "host" ? "host" : shared === "" ? "new" : { path: shared },
     files,
-    cgroup: "unified",
+    cgroup: cgroup.legacyJoinPaths.length === 0 ? "unified" : { controllers: [] },
   };
+}
+
+/** Throws a {@link UserError} for `host-gateway` on a network without one. */
+function checkHosts(
+  { network: { mode, addHosts } }: RunRequest,
+  { hostname, attachment }: { hostname: string; attachment: AttachmentRecord | null },
+): void {
+  if (mode.kind === "container") return;
+  const { ip: address = null, gateway = null } = attachment ?? {};
+  planHosts({ hostname, address, gateway, addHosts, hostText: mode.kind === "host" ? "" : null });
+}
+
+/** As a start would have them, in the same order; nothing is written. */
+function ownNames(
+  { hostname, network: { mode, dns } }: RunRequest,
+  { paths, id }: { paths: Paths; id: string },
+): Pick<NameFiles, "hostname" | "files"> {
+  const files = new Map<string, string>();
+  if (dns !== "none") files.set("/etc/resolv.conf", paths.resolvConf(id));
+  files.set("/etc/hostname", paths.hostname(id));
+  files.set("/etc/hosts", paths.hosts(id));
+  return { hostname: hostname ?? (mode.kind === "host" ? hostName() : id.slice(0, 12)), files };
 }
 
 interface Imagined {
@@ -86,9 +170,10 @@ interface Imagined {
   readonly root: SeenRoot;
   readonly id: string;
   readonly name: string;
+  readonly cgroup: Cgroup;
 }
 
-function inputsOf(request: RunRequest, { spec, root, id, name }: Imagined): PlanInputs {
+function inputsOf(request: RunRequest, { spec, root, id, name, cgroup }: Imagined): PlanInputs {
   let next = IMAGINED;
   const trees = new Map<string, number>();
   const fileTargets = new Set<string>();
@@ -102,14 +187,7 @@ function inputsOf(request: RunRequest, { spec, root, id, name }: Imagined): Plan
     if (status?.type !== "directory") fileTargets.add(destination);
   }
   for (const [device] of DEVICES) trees.set(`/dev/${device}`, next++);
-  const { memory, cpus, pidsLimit: pids } = request;
-  const devices = deviceLimit(request)?.devices;
-  const limits = {
-    ...(memory && { memory }),
-    ...(cpus && { cpus }),
-    ...(pids && { pids }),
-    ...(devices && { devices }),
-  };
+  const { cwd } = spec.process;
   const layer = `${root.path.slice(0, root.path.lastIndexOf("/rootfs/"))}/containers/${id}`;
   return {
     root: request.rootfs.kind === "directory"
@@ -120,13 +198,16 @@ function inputsOf(request: RunRequest, { spec, root, id, name }: Imagined): Plan
     fileTargets,
     boundingSet: boundingSet(),
     filter: spec.linux.seccomp === null ? null : new Uint8Array(8), // its bytes are not printed
-    cgroups: plannedJoinPaths(id, { limits }).map((path) => ({ path, fd: next++ })),
+    cgroups: cgroup.joinPaths.map((path) => ({ path, fd: next++ })),
     console: request.tty ? next++ : null,
-    network: request.network.mode.kind === "host" ? null : { fd: next++, name: `/run/netns/${name}` },
+    network: request.network.mode.kind === "host"
+      ? null
+      : { fd: next++, name: namespacePath(request.network.mode, name) },
     stdio: { descriptors: [next++, next++, next++], owned: [] },
     go: next++,
     parentOnly: [],
-    workingDirectoryExists: true,
+    workingDirectoryExists: request.rootfs.kind === "directory" &&
+      !spec.mounts.some(({ destination }) => cwd.startsWith(`${destination}/`)),
     beforeExec: [],
   };
 }

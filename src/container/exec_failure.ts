@@ -38,6 +38,11 @@ export function childError(
   if (!missing) {
     return new UserError(`Cannot execute "${command}": ${errnoText(-result)}`, { exitCode: CANNOT_EXECUTE });
   }
+  return commandNotFound(command);
+}
+
+/** The error for a command that is nowhere; its `exitCode` is 127. */
+export function commandNotFound(command: string): UserError {
   const why = command.includes("/")
     ? "there is no such file, or its interpreter is missing"
     : "it is not found in PATH";

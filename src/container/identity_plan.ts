@@ -2,6 +2,7 @@
 import type { Item } from "../../ffi/program.ts";
 import { CLONE_NEWCGROUP, CLONE_NEWNET } from "../kernel/namespace_flags.ts";
 import { O_CLOEXEC, O_WRONLY } from "../kernel/open_flags.ts";
+import type { NetworkMode } from "../network/options.ts";
 import { call, type ContainerStep, shellWord } from "./container_step.ts";
 import { mountAt } from "./mount_plan.ts";
 
@@ -60,6 +61,11 @@ export function planCgroup(files: readonly CgroupFile[], { namespace }: { namesp
     });
   }
   return steps;
+}
+
+/** Where ip-netns(8) would have the namespace of a container of that name, which for skdocker itself is a descriptor. */
+export function namespacePath(mode: NetworkMode, name: string): string {
+  return mode.kind === "ns" ? mode.path : `/run/netns/${mode.kind === "container" ? mode.container : name}`;
 }
 
 /** Joins the network namespace that the parent has made and configured. */

@@ -160,23 +160,30 @@ function openHow(flags: number): Argument {
 }
 const OPEN_HOW_SIZE = 24;
 
-/** Opens a path inside the root, after making what is missing of it where `make` says what it is to be. */
-export function openTarget(path: string, make: PathKind | undefined): { items: Item[]; place: { target: Argument } } {
+/**
+ * Opens a path inside the root, after making what is missing of it where `make` says what it is to be. `what` is how
+ * it is called in errors, and keeps its results apart from those of another target with the same path.
+ */
+export function openTarget(
+  path: string,
+  make: PathKind | undefined,
+  { what }: { what: string } = { what: "mount point" },
+): { items: Item[]; place: { target: Argument } } {
   const items: Item[] = [];
   const parts = path.split("/").filter((part) => part !== "");
-  const notes = { operation: "make the mount point", subject: path };
+  const notes = { operation: `make the ${what}`, subject: path };
   let parent: Argument = ROOT;
   for (let index = 0; make !== undefined && index < parts.length; index++) {
     const last = index === parts.length - 1;
     items.push(makeEntry(parent, parts[index] as string, { kind: last ? make : "directory", notes }));
     if (last) break;
     const above = parts.slice(0, index + 1).join("/");
-    const name = `${above} of ${path}`;
+    const name = `${above} of the ${what} ${path}`;
     items.push(openInRoot(above, { flags: O_PATH | O_DIRECTORY, as: name, notes }));
     parent = { result: name };
   }
-  const name = `target ${path}`;
-  const finding = { operation: "find the mount point", subject: path };
+  const name = `${what} ${path}`;
+  const finding = { operation: `find the ${what}`, subject: path };
   items.push(openInRoot(parts.join("/"), { flags: O_PATH, as: name, notes: finding }));
   return { items, place: { target: { result: name } } };
 }

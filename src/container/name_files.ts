@@ -73,7 +73,7 @@ export function makeNameFiles(
 }
 
 /** A container that shares another's network has its names, too, as in docker. */
-function namesOf(paths: Paths, nameOrId: string): NameFiles {
+export function namesOf(paths: Paths, nameOrId: string): NameFiles {
   const { id } = findContainer(paths, nameOrId);
   const files = new Map<string, string>();
   for (
@@ -105,7 +105,7 @@ function writeFile(path: string, text: string): string {
   return path;
 }
 
-function readIfThere(path: string): string | null {
+export function readIfThere(path: string): string | null {
   try {
     return readText(path);
   } catch (error) {
@@ -115,7 +115,7 @@ function readIfThere(path: string): string | null {
 }
 
 /** uname(2): six fields of 65 bytes, the second is the host's name. */
-function hostName(): string {
+export function hostName(): string {
   const bytes = new Uint8Array(6 * 65);
   check(syscall("uname", addressOf(bytes)), { operation: "read", subject: "the host's name" });
   const field = bytes.subarray(65, 130);

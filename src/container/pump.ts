@@ -20,6 +20,8 @@ export interface PumpEnd {
   readonly owner?: { close(): void };
   /** Bytes for one write: a blocking terminal is given little at a time. */
   readonly most?: number;
+  /** Called when a source has ended by itself. */
+  readonly atEnd?: () => void;
 }
 
 /** Bytes on their way from a source to a sink. */
@@ -92,7 +94,11 @@ export class Pump implements Disposable {
     if (count === -EAGAIN) return false;
     if (count === -EINTR) return true;
     // EIO: the last slave of a pty was closed, or a terminal has gone: an end of file.
-    if (count === 0 || count === -EIO) return this.#finish();
+    if (count === 0 || count === -EIO) {
+      this.#finish();
+      this.#source.atEnd?.();
+      return false;
+    }
     if (count < 0) throw new KernelError({ operation: "read", subject: "a standard stream", errno: -count });
     this.#start = 0;
     this.#end = count;

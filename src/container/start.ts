@@ -20,7 +20,7 @@ import { addressOf, syscall } from "../../ffi/libc.ts";
 import { isKernelError } from "../../ffi/errno.ts";
 import { type Cgroup, createCgroup } from "../kernel/cgroup.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
-import { openFile } from "../kernel/files.ts";
+import { openFile, pathStatus } from "../kernel/files.ts";
 import { O_WRONLY } from "../kernel/open_flags.ts";
 import { processStartTime } from "../kernel/pidfd.ts";
 import { pipe } from "../kernel/pipes.ts";
@@ -73,10 +73,11 @@ export interface StartOptions {
 
 /** Runs a container in the foreground and returns its exit code. Throws, after undoing everything, where it cannot start. */
 export async function runContainer(request: RunRequest, options: StartOptions): Promise<number> {
+  const { paths } = options;
   checkStreams(request);
+  if (!pathStatus(paths.containers)) await checkFirst(request, options);
   const signals = catchForwardedSignals(); // to the end: what comes after it belongs to no container
   using undo = new DisposableStack();
-  const { paths } = options;
   await clearDead(paths); // before anything new is claimed
   const record = claimRecord(request, paths);
   undo.use(record);
@@ -92,6 +93,11 @@ export async function runContainer(request: RunRequest, options: StartOptions): 
   if (request.lectureVerbose) describeLink(attachment, options);
   const exit = supervise({ pidfd: container.pidfd.fd, stdio: prepared.stdio, signals, services: prepared.services });
   return exitCode(exit);
+}
+
+async function checkFirst(request: RunRequest, options: StartOptions): Promise<void> {
+  const { checkFirstStart } = await import("./dry_run.ts");
+  await checkFirstStart(request, options);
 }
 
 function claimRecord(request: RunRequest, paths: Paths): HeldRecord {

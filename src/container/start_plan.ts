@@ -1,5 +1,5 @@
 /** The last steps of a child: standard streams, no other descriptor, working directory, go, execve. Pure. */
-import { type Argument, isCall, type Item } from "../../ffi/program.ts";
+import type { Argument, Item } from "../../ffi/program.ts";
 import { AT_FDCWD, O_CLOEXEC, O_PATH, O_RDONLY, O_WRONLY, RESOLVE_NO_MAGICLINKS } from "../kernel/open_flags.ts";
 import { call, type ContainerStep, shellWord } from "./container_step.ts";
 import { executablePaths } from "./environment.ts";
@@ -71,9 +71,7 @@ export function planClosing(kept: readonly number[]): ContainerStep {
 
 /** Makes the working directory where it is missing, as docker does, as root and before the root may become read-only. */
 export function planWorkingDirectory(cwd: string): ContainerStep {
-  const items = openTarget(cwd, "directory").items.map((item) => {
-    return isCall(item) ? { ...item, operation: "make the working directory" } : item;
-  });
+  const { items } = openTarget(cwd, "directory", { what: "working directory" });
   return { group: "mounts", command: `mkdir -p ${shellWord(cwd)}`, items };
 }
 

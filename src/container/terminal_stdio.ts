@@ -29,9 +29,10 @@ export class TerminalStdio implements ContainerStdio {
     const slave = terminal.pty.slave.fd;
     this.child = [slave, slave, slave];
     this.#output = new Pump({ source: { fd: this.#master.fd }, sink: outputEnd(1) });
+    this.resized(); // before there is anybody to ask for the size
     if (!interactive) return;
     this.#keyboard = this.#master.duplicate();
-    this.#input = new Pump({ source: { fd: 0 }, sink: { fd: this.#keyboard.fd } });
+    this.#input = new Pump({ source: { fd: 0, atEnd: () => this.#hangUp() }, sink: { fd: this.#keyboard.fd } });
   }
 
   childStarted(): void {
@@ -42,7 +43,7 @@ export class TerminalStdio implements ContainerStdio {
 
   attach(reactor: Reactor): void {
     if (this.#input && isTerminal(0)) this.#raw = enterRawMode(0);
-    this.resized();
+    this.resized(); // our own may have changed while the container started
     this.#input?.attach(reactor);
     this.#output.attach(reactor);
   }
@@ -50,7 +51,14 @@ export class TerminalStdio implements ContainerStdio {
   /** Gives the container's terminal the size of ours, if we have one. */
   resized(): void {
     const ours = isTerminal(1) ? 1 : isTerminal(0) ? 0 : undefined;
-    if (ours !== undefined) setWindowSize(this.#master.fd, windowSize(ours));
+    if (ours !== undefined && !this.#output.finished) setWindowSize(this.#master.fd, windowSize(ours));
+  }
+
+  /** Our terminal is gone (its window was closed, the connection broke): so is the container's, for all who use it. */
+  #hangUp(): void {
+    this.#output[Symbol.dispose]();
+    this.#keyboard?.close();
+    this.#terminal[Symbol.dispose]();
   }
 
   drained(): boolean {

@@ -41,7 +41,7 @@ export class ExplainPrinter {
     const header = container ? `# network of ${this.#subject()}` : "# network";
     return (step) => {
       const why = purposeLine(step.purpose);
-      const mark = dryRun && takesAddress(step) ? "# The address is the one that would be taken\n" : "";
+      const mark = dryRun ? markOf(step) : "";
       return this.#print({ header, why, text: mark + networkLine(step, context) });
     };
   }
@@ -77,7 +77,9 @@ export class ExplainPrinter {
   }
 }
 
-/** The step that gives the container its address. */
-function takesAddress(step: NetworkStep): boolean {
-  return step.do === "add address" && step.side === "container";
+/** A line above a step in which something is chosen only when it is done. */
+function markOf(step: NetworkStep): string {
+  if (step.do === "add address" && step.side === "container") return "# The address is the one that would be taken\n";
+  if (step.do !== "change firewall" || step.purpose !== "resolver" || !("rule" in step.operation)) return "";
+  return "# The port is the one that the kernel would choose\n";
 }

@@ -120,10 +120,9 @@ export function createCgroup(id: string, { limits, limitDevices }: CgroupOptions
   return cgroup;
 }
 
-/** The files by which a container would join its group, were it made now. */
-export function plannedJoinPaths(id: string, { limits }: { limits: CgroupLimits }): string[] {
-  const { directories } = planCgroup(cgroupHierarchies(), { id, limits, unifiedControllers: available() });
-  return directories.map(({ members }) => `${members}/cgroup.procs`);
+/** The group that a container would have, were it made now. Nothing is made. */
+export function plannedCgroup(id: string, { limits }: { limits: CgroupLimits }): Cgroup {
+  return new Cgroup(planCgroup(cgroupHierarchies(), { id, limits, unifiedControllers: available() }).directories);
 }
 
 /** The control group that a container has, whatever its limits: for a sweep after its supervisor has died. */

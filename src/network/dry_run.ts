@@ -6,14 +6,16 @@ import { readSysctl, sysctlPath } from "../host/sysctl.ts";
 import { formatIpv4, parseIpv4, parseIpv4Network } from "../kernel/ipv4.ts";
 import { createNetworkNamespace } from "../kernel/namespaces.ts";
 import type { StepListener } from "../steps.ts";
-import { type AttachmentRecord, findContainer } from "../store/containers.ts";
+import type { AttachmentRecord } from "../store/containers.ts";
 import { readFormerAddress } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
 import { describeAttachment } from "./attach.ts";
 import { type Attaching, NAMESPACE_PARAMETERS, planAddress, planNamespace, planPair } from "./attach_plan.ts";
 import { BRIDGE_LINK, BRIDGE_NETWORK } from "./bridge.ts";
 import { hardenedParameters, type LinkParameters } from "./bridge_plan.ts";
+import { resolverTable } from "./firewall_plan.ts";
 import { NetworkExecutor } from "./execute.ts";
+import { openJoined } from "./join.ts";
 import { type LeasePool, nextAddress } from "./lease.ts";
 import type { NetworkStep } from "./network_step.ts";
 import { readParameters } from "./observe.ts";
@@ -34,7 +36,7 @@ export interface DryAttachRequest {
 export function announceAttach(request: DryAttachRequest): AttachmentRecord | null {
   const { paths, options, listener } = request;
   const { mode } = options;
-  if (mode.kind === "container") findContainer(paths, mode.container); // throws where there is none
+  if (mode.kind === "container" || mode.kind === "ns") openJoined(paths, mode).namespace.close(); // throws for none
   if (mode.kind === "none") { for (const step of planNamespace(inherited(), mode)) listener(step); }
   if (mode.kind !== "bridge" && mode.kind !== "ptp") return null;
   using executor = new NetworkExecutor(() => "go"); // asks, and is given nothing to do
@@ -52,6 +54,16 @@ export function announceAttach(request: DryAttachRequest): AttachmentRecord | nu
   for (const step of [...planPair(attaching, fresh), ...planAddress(attaching)]) listener(step);
   return attaching.attachment;
 }
+
+/** Announces what leads to the name server of 127.0.0.11; its ports are the kernel's to choose. */
+export function announceResolver(listener: StepListener<NetworkStep>): void {
+  for (const operation of resolverTable({ udpPort: IMAGINED_PORT, tcpPort: IMAGINED_PORT })) {
+    listener({ do: "change firewall", purpose: "resolver", side: "container", operation });
+  }
+}
+
+/** The first that the kernel may choose: net.ipv4.ip_local_port_range. */
+const IMAGINED_PORT = 32768;
 
 function imagine(
   { paths, id, name, options }: DryAttachRequest,

@@ -2,6 +2,7 @@
 import { isKernelError } from "../../ffi/errno.ts";
 import { openNetworkNamespace } from "../kernel/namespaces.ts";
 import { openProcess } from "../kernel/pidfd.ts";
+import type { Descriptor } from "../kernel/descriptor.ts";
 import { listDirectory, removeDirectory, removeFile } from "../kernel/files.ts";
 import { type ContainerRecord, findContainer } from "../store/containers.ts";
 import { makeLink } from "../store/links.ts";
@@ -11,15 +12,23 @@ import { UserError } from "../user_error.ts";
 import type { Attachment, AttachRequest } from "./attach.ts";
 import type { NetworkMode } from "./options.ts";
 
+type JoiningMode = Extract<NetworkMode, { kind: "container" | "ns" }>;
+
+/** The namespace, to be closed by the caller, and the container it is of. Throws a {@link UserError} for none. */
+export function openJoined(
+  paths: Paths,
+  mode: JoiningMode,
+): { namespace: Descriptor; target: ContainerRecord | undefined } {
+  if (mode.kind === "ns") return { namespace: openNamespace(mode.path), target: undefined };
+  const target = findContainer(paths, mode.container);
+  return { namespace: openContainerNamespace(target), target };
+}
+
 /** Opens the namespace. Throws a {@link UserError} where there is none to join. */
 export function joinNamespace({ paths, record, options }: AttachRequest): Attachment {
-  const mode = options.mode as Extract<NetworkMode, { kind: "container" | "ns" }>; // the caller's two cases
-  if (mode.kind === "ns") {
-    const namespace = openNamespace(mode.path);
-    return { namespace, record: null, notices: [], settle: nothing, release: () => namespace.close() };
-  }
-  const target = findContainer(paths, mode.container);
-  const namespace = openContainerNamespace(target);
+  const mode = options.mode as JoiningMode; // the caller's two cases
+  const { namespace, target } = openJoined(paths, mode);
+  if (!target) return { namespace, record: null, notices: [], settle: nothing, release: () => namespace.close() };
   const { id } = record.record;
   // Tells the target's supervisor that its namespace outlives it.
   recordJoin(paths, target.id, id);

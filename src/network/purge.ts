@@ -106,7 +106,7 @@ function removeIfEmpty(path: string): void {
   try {
     removeDirectory(path);
   } catch (error) {
-    // Something of the user's is in it, or it is a mount point.
-    if (!isKernelError(error, "ENOTEMPTY", "EBUSY", "EEXIST")) throw error;
+    // Something of the user's is in it, or it is a mount point, or the user's link to a directory.
+    if (!isKernelError(error, "ENOTEMPTY", "EBUSY", "EEXIST", "ENOTDIR")) throw error;
   }
 }

@@ -13,11 +13,27 @@ export const BUSYBOX_FILES: readonly string[] = ["/etc/hostname", "/etc/hosts", 
 /** Directories that need not be made to be mounted on. */
 export const BUSYBOX_DIRECTORIES: readonly string[] = ["/proc", "/dev", "/sys", "/tmp", "/root", "/home", "/run"];
 
-/** Where the tree is, or would be, unpacked, and the text of its passwd and group; nothing is unpacked. */
-export async function busyboxFacts(paths: Paths): Promise<{ path: string; passwd: string; group: string }> {
+/** What a run would find in the tree. */
+export interface BusyboxFacts {
+  /** Where it is, or would be, unpacked. */
+  readonly path: string;
+  readonly passwd: string;
+  readonly group: string;
+  /** Whether a program is at an absolute path. */
+  has(path: string): boolean;
+}
+
+/** The same before and after it was unpacked; nothing is unpacked. */
+export async function busyboxFacts(paths: Paths): Promise<BusyboxFacts> {
   const { busybox } = await import("#busybox");
   const text = (path: string) => busybox.files().find((file) => file.path === path)?.text ?? "";
-  return { path: treePath(busybox, paths), passwd: text("etc/passwd"), group: text("etc/group") };
+  const programs = new Set([...busybox.applets.split("\n"), "bin/busybox"]);
+  return {
+    path: treePath(busybox, paths),
+    passwd: text("etc/passwd"),
+    group: text("etc/group"),
+    has: (path) => programs.has(process.getBuiltinModule("node:path").resolve("/", path).slice(1)),
+  };
 }
 
 function treePath({ id }: { readonly id: string }, paths: Paths): string {

@@ -8,10 +8,16 @@ import { unpackOnce } from "./unpack.ts";
 /** Where a container finds it, as docker's do. */
 export const INIT_PATH = "/sbin/docker-init";
 
+/** Where the file is, or would be, on the host. */
+export async function initPath(paths: Paths): Promise<string> {
+  const { tini } = await import("#tini");
+  return paths.rootfs(`tini-${tini.id.slice(0, 16)}`);
+}
+
 /** The file on the host; unpacked if this is the first time. */
 export async function initFile(paths: Paths): Promise<string> {
   const { tini } = await import("#tini");
-  const path = paths.rootfs(`tini-${tini.id.slice(0, 16)}`);
+  const path = await initPath(paths);
   if (pathStatus(path)) return path;
   const { readFileSync } = await import("node:fs"); // alone it reads files inside the executable
   const binary = readFileSync(tini.file);

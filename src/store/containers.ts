@@ -136,13 +136,17 @@ function appendRecord(file: Descriptor, record: ContainerRecord): void {
 function claimName(paths: Paths, { id, name }: ContainerRecord): void {
   const path = paths.name(name);
   if (makeLink(path, id)) return;
-  const owner = readLink(path);
-  // A link without a record was left by a process that was killed between the two.
-  if (owner !== undefined && readRecord(paths, owner) !== undefined) {
-    throw new UserError(`The container name "${name}" is already in use by container ${owner.slice(0, 12)}`);
-  }
+  refuseTakenName(paths, name);
   removeFile(path);
   makeLink(path, id);
+}
+
+/** Throws a {@link UserError} where a container has that name. */
+export function refuseTakenName(paths: Paths, name: string): void {
+  const owner = readLink(paths.name(name));
+  // A link without a record was left by a process that was killed between the two.
+  if (owner === undefined || readRecord(paths, owner) === undefined) return;
+  throw new UserError(`The container name "${name}" is already in use by container ${owner.slice(0, 12)}`);
 }
 
 /** The record of an id, whoever holds it; `undefined` where there is none, or none that is whole yet. */

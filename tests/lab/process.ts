@@ -145,6 +145,11 @@ export class LabTerminal {
     this.#process.terminal?.write(text);
   }
 
+  /** Closes the terminal, as a connection that breaks does. */
+  hangUp(): void {
+    this.#process.terminal?.close();
+  }
+
   resize(cols: number, rows: number): void {
     this.#process.terminal?.resize(cols, rows);
   }

@@ -13,7 +13,7 @@ beforeAll(async () => {
   writeFileSync(`${lab.directory}/host/a,"b"`, "odd\n");
   lab.shell(`mount -t tmpfs below ${lab.directory}/host/below && echo deep >${lab.directory}/host/below/deep`);
   // What is made once for all containers: the bridge, the built-in files, the parents of the control groups.
-  lab.skdocker("run", "--init", "-m", "16m", "--cpus", "1", "--pids-limit", "9", "busybox", "true");
+  lab.skdocker("run", "--init", "--cap-add", "ALL", "-m", "16m", "--cpus", "1", "--pids-limit", "9", "busybox", "true");
   before = await lab.settled();
 });
 afterAll(() => lab[Symbol.dispose]());
@@ -107,6 +107,9 @@ describe("files", () => {
       "touch /h/x /h/below/x || true",
       /^touch: \/h\/x: Read-only .*\ntouch: \/h\/below\/x: Read-only/,
     ],
+    [`-v ${host}:/h -w /h`, "cat file", "of the host"],
+    [`-v ${host}:/deep/er:ro --tmpfs /h -w /deep/er/below`, "cat deep", "deep"],
+    [`--tmpfs /h -w /h/made/below`, "pwd; ls /h", "/h/made/below\nmade"],
     [`-v=${host}:/h:Z,rw -v ${host}:/h:Z,rw`, "cat /h/file", "of the host"],
     [`-v ${host}/file:/etc/hosts`, "cat /etc/hosts", "of the host"],
     [`-v ${host}:/deep/er/place`, "cat /deep/er/place/file; ls -ld /deep/er | cut -c1-10", "of the host\ndrwxr-xr-x"],
