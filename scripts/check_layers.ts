@@ -19,8 +19,8 @@ const GROUPS: readonly (readonly string[])[] = [
   ["network", "rootfs", "image"],
   ["store", "host"],
   ["kernel"],
-  // Words that every room uses: an error for people, the announcement of a step.
-  ["user_error", "steps"],
+  // What every room uses: an error for people, the announcement of a step, what is to be taken back.
+  ["user_error", "steps", "undo"],
   ["ffi"],
 ];
 

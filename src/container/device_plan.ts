@@ -2,19 +2,10 @@
 import type { Item } from "../../ffi/program.ts";
 import type { DeviceRule } from "../kernel/cgroup_hierarchies.ts";
 import { call, type ContainerStep } from "./container_step.ts";
+import { DEVICES } from "./devices.ts";
 import { attach, mountAt } from "./mount_plan.ts";
 
 const S_IFREG = 0o100000;
-
-/** Character devices that every container has: [name, major, minor], Documentation/admin-guide/devices.txt. */
-export const DEVICES: readonly (readonly [name: string, major: number, minor: number])[] = [
-  ["null", 1, 3],
-  ["zero", 1, 5],
-  ["full", 1, 7],
-  ["random", 1, 8],
-  ["urandom", 1, 9],
-  ["tty", 5, 0],
-];
 
 /**
  * What a container that may mount (CAP_SYS_ADMIN), and so make nodes that open, is to use beside making them: those

@@ -18,7 +18,7 @@ import { type AttachmentRecord, refuseTakenName } from "../store/containers.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";
 import { deviceLimit } from "./device_limit.ts";
-import { DEVICES } from "./device_plan.ts";
+import { DEVICES } from "./devices.ts";
 import { executablePaths } from "./environment.ts";
 import { commandNotFound } from "./exec_failure.ts";
 import { namespacePath } from "./identity_plan.ts";

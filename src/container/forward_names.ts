@@ -7,12 +7,13 @@ import { serverAddresses } from "../network/resolver_upstream.ts";
 import type { StepListener } from "../steps.ts";
 import type { HeldRecord } from "../store/containers.ts";
 import type { Service } from "./supervise.ts";
+import type { UndoStack } from "../undo.ts";
 
 /** What the name server is made with. */
 export interface ForwardOptions {
   readonly upstreams: readonly string[];
   /** Closes its sockets: they would keep the container's namespace. */
-  readonly undo: DisposableStack;
+  readonly undo: UndoStack;
   readonly listener?: StepListener<NetworkStep>;
   /** Is told where the server listens, for `net reset`. */
   readonly record?: HeldRecord;

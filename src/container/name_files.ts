@@ -12,6 +12,7 @@ import { type AttachmentRecord, type ContainerRecord, findContainer, type HeldRe
 import type { Paths } from "../store/paths.ts";
 import type { RunRequest } from "./request.ts";
 import type { Service } from "./supervise.ts";
+import type { UndoStack } from "../undo.ts";
 
 /** What a container finds about names. */
 export interface NameFiles {
@@ -22,7 +23,7 @@ export interface NameFiles {
   readonly forwarder:
     | ((
       attachment: Attachment,
-      options: { undo: DisposableStack; listener: StepListener<NetworkStep>; record: HeldRecord },
+      options: { undo: UndoStack; listener: StepListener<NetworkStep>; record: HeldRecord },
     ) => Promise<Service>)
     | null;
   remove(): void;

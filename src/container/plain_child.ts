@@ -6,11 +6,15 @@ import { mapImage, type NativeProgram, programsAreObserved } from "../../ffi/nat
 import { holdsCapabilities } from "../kernel/privileges.ts";
 import { DEFAULT_CAPABILITIES } from "../kernel/capabilities.ts";
 import { environmentOf, executablePaths } from "./environment.ts";
+import type { PreparedChild, ReadyContainer } from "./child.ts";
 import type { NameFiles } from "./name_files.ts";
 import { PLAIN_ATTEMPTS, PLAIN_FILES, PLAIN_LIMITS } from "./plain_shape.ts";
+import type { FileSpec } from "./prepare_files.ts";
 import type { RunRequest } from "./request.ts";
 import type { RootInputs } from "./root_plan.ts";
+import type { SpecMount } from "./spec.ts";
 import type { StreamSource } from "./start_plan.ts";
+import type { UndoStack } from "../undo.ts";
 
 /** What a container must be for its child to be a plain one, beyond the request. */
 export interface PlainSetting {
@@ -37,8 +41,17 @@ export function isPlain(request: RunRequest, { names, birthplace, openFiles }: P
     holdsCapabilities(DEFAULT_CAPABILITIES);
 }
 
+/** What {@link prepareFiles} prepares for a plain container: the files made for it, and no other mount. */
+export function plainFiles({ files }: NameFiles): FileSpec {
+  const mounts: SpecMount[] = [];
+  for (const [destination, source] of files) {
+    mounts.push({ destination, type: "bind", source, options: ["bind", "private", "nodev"] });
+  }
+  return { mounts, process: { cwd: "/" } };
+}
+
 /** What differs from one plain container to the next. */
-export interface PlainInputs {
+interface PlainInputs {
   readonly command: readonly string[];
   readonly environment: readonly string[];
   readonly hostname: string;
@@ -52,12 +65,12 @@ export interface PlainInputs {
 }
 
 /** The environment of a plain container's command. */
-export function plainEnvironment({ environment }: RunRequest, hostname: string): string[] {
+function plainEnvironment({ environment }: RunRequest, hostname: string): string[] {
   return environmentOf({ asked: environment, hostname, terminal: false, home: "/root" });
 }
 
 /** Maps the program and fills in what is known; `undefined` where it cannot be had, or something does not fit in. */
-export function fillPlain(image: ProgramImage, inputs: PlainInputs): NativeProgram | undefined {
+function fillPlain(image: ProgramImage, inputs: PlainInputs): NativeProgram | undefined {
   const { command, environment, hostname, root, streams } = inputs;
   const paths = executablePaths(command[0] as string, environment); // a request's command is never empty
   const texts = [...paths, hostname, root.lower, root.upper, root.work];
@@ -96,7 +109,7 @@ function vectorBytes(texts: readonly string[]): number {
 }
 
 /** Clones the child of a filled-in program. */
-export function spawnPlain(
+function spawnPlain(
   program: NativeProgram,
   { go, parentOnly }: { go: number; parentOnly: readonly [number, number] },
 ): Child {
@@ -116,7 +129,38 @@ export function spawnPlain(
 }
 
 /** What the plain program's calls do: for an error, and so planned only then. */
-export async function plainNotes(): Promise<readonly CallNote[]> {
+async function plainNotes(): Promise<readonly CallNote[]> {
   const { plainProgram } = await import("./plain_plan.ts");
   return notesOf(plainProgram(MACHINE));
+}
+
+/** A child whose program was assembled at build time; undefined where it does not fit after all. */
+export async function plainChild(
+  { request, hostname, network, files, stdio, openFiles, birthplace }: ReadyContainer,
+  undo: UndoStack,
+): Promise<PreparedChild | undefined> {
+  const { root, trees } = files.inputs;
+  if (root.kind !== "overlay" || root.memory !== null || !network || !birthplace || openFiles === null) {
+    return undefined;
+  }
+  const { plainChildImage } = await import("#programs");
+  const environment = plainEnvironment(request, hostname);
+  const program = fillPlain(plainChildImage, {
+    command: request.command,
+    environment,
+    hostname,
+    root,
+    trees,
+    network: network.fd,
+    streams: stdio.child,
+    cgroup: birthplace.fd,
+    openFiles,
+  });
+  if (!program) return undefined;
+  undo.use(program);
+  return {
+    spawn: (go, parentOnly) => spawnPlain(program, { go, parentOnly }),
+    process: { args: request.command, env: environment, cwd: "/" },
+    notes: plainNotes,
+  };
 }

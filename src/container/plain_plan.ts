@@ -12,7 +12,7 @@ import type { Machine } from "../../ffi/syscalls.ts";
 import { capabilitySet, DEFAULT_CAPABILITIES } from "../kernel/capabilities.ts";
 import { O_CLOEXEC, O_RDONLY, O_WRONLY } from "../kernel/open_flags.ts";
 import { seccompFilter } from "../kernel/seccomp.ts";
-import { DEVICES } from "./device_plan.ts";
+import { DEVICES } from "./devices.ts";
 import { executablePaths } from "./environment.ts";
 import { mountAt } from "./mount_plan.ts";
 import { CHILD_NAMESPACES, childProgram, planContainer } from "./plan.ts";

@@ -3,7 +3,7 @@ import { surroundChild } from "../../ffi/child_program.ts";
 import { type Argument, type Call, isCall, type Item, type SyscallProgram } from "../../ffi/program.ts";
 import { capabilitySet, DEFAULT_CAPABILITIES } from "../kernel/capabilities.ts";
 import { seccompFilter } from "../kernel/seccomp.ts";
-import { DEVICES } from "./device_plan.ts";
+import { DEVICES } from "./devices.ts";
 import { environmentOf, executablePaths } from "./environment.ts";
 import { plainProgram } from "./plain_plan.ts";
 import { PLAIN_FILES } from "./plain_shape.ts";

@@ -11,12 +11,13 @@ import { directoryKey, leaveDirectory, useDirectory, willMake } from "../rootfs/
 import { type Layer, makeLayer, removeLayer } from "../rootfs/layer.ts";
 import { ContainerRoot } from "../rootfs/root.ts";
 import type { Paths } from "../store/paths.ts";
-import { DEVICES } from "./device_plan.ts";
+import { DEVICES } from "./devices.ts";
 import type { PlanInputs } from "./plan.ts";
 import type { RootfsRequest } from "./request.ts";
 import type { RootInputs } from "./root_plan.ts";
 import type { ContainerSpec, SpecMount } from "./spec.ts";
 import type { UserDatabase } from "./user.ts";
+import { UndoStack } from "../undo.ts";
 
 /** A root file system that was found, before anything is changed for a container. */
 export interface Rootfs extends Disposable {
@@ -68,8 +69,8 @@ export type FileSpec = Pick<ContainerSpec, "mounts"> & { readonly process: { rea
 /** Prepares a container's files. Where that fails, everything is as before. */
 export function prepareFiles(spec: FileSpec, options: PrepareOptions): PreparedFiles {
   const { rootfs, terminal } = options;
-  using failed = new DisposableStack();
-  const descriptors = failed.use(new DisposableStack());
+  using failed = new UndoStack();
+  const descriptors = failed.use(new UndoStack());
   const trees = new Map<string, number>();
   const fileTargets = new Set<string>();
   for (const mount of spec.mounts) {
@@ -99,8 +100,8 @@ export function prepareFiles(spec: FileSpec, options: PrepareOptions): PreparedF
 
 interface RootOptions extends PrepareOptions {
   readonly fileTargets: ReadonlySet<string>;
-  readonly failed: DisposableStack;
-  readonly descriptors: DisposableStack;
+  readonly failed: UndoStack;
+  readonly descriptors: UndoStack;
 }
 
 interface PreparedRoot {

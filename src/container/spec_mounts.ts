@@ -79,7 +79,7 @@ function cgroupMounts(cgroup: CgroupView, readOnly: readonly string[]): SpecMoun
  * root, as in docker. Any other (the init) is shared with every container that comes: who could write it, or take
  * its mode away, would have them all.
  */
-export function fileMounts(
+function fileMounts(
   { readOnly }: Pick<RunRequest, "readOnly">,
   { files }: Pick<SpecFacts, "files">,
 ): SpecMount[] {

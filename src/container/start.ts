@@ -24,7 +24,6 @@ import { openFile, pathStatus } from "../kernel/files.ts";
 import { O_WRONLY } from "../kernel/open_flags.ts";
 import { processStartTime } from "../kernel/pidfd.ts";
 import { pipe } from "../kernel/pipes.ts";
-import { boundingSet } from "../kernel/privileges.ts";
 import { exitCode, resourceLimit } from "../kernel/process.ts";
 import type { ContainerTerminal } from "../kernel/pty.ts";
 import { resourceNumber } from "../kernel/resource_limits.ts";
@@ -38,17 +37,14 @@ import type { ContainerStep } from "./container_step.ts";
 import { clearDead } from "./dead.ts";
 import type { CgroupFile } from "./identity_plan.ts";
 import type { DeviceLimit } from "./device_limit.ts";
-import { childError } from "./exec_failure.ts";
 import { makeNameFiles, type NameFiles } from "./name_files.ts";
-import { plainChild, plannedChild, type PreparedChild } from "./child.ts";
-import { isPlain } from "./plain_child.ts";
-import { openRootfs, prepareFiles, type Rootfs, userDatabase } from "./prepare_files.ts";
+import type { PreparedChild } from "./child.ts";
+import { isPlain, plainChild, plainFiles } from "./plain_child.ts";
+import { openRootfs, prepareFiles } from "./prepare_files.ts";
 import type { RunRequest } from "./request.ts";
-import { type SpecFacts, specFromRequest } from "./spec.ts";
-import { fileMounts } from "./spec_mounts.ts";
 import { checkStreams, type ContainerStdio, InheritedStdio } from "./stdio.ts";
 import { catchForwardedSignals, type Service, supervise } from "./supervise.ts";
-import { resolveUser } from "./user.ts";
+import { UndoStack } from "../undo.ts";
 
 /** Who hears of the steps of a start. */
 export interface StartListeners {
@@ -77,7 +73,7 @@ export async function runContainer(request: RunRequest, options: StartOptions): 
   checkStreams(request);
   if (!pathStatus(paths.containers)) await checkFirst(request, options);
   const signals = catchForwardedSignals(); // to the end: what comes after it belongs to no container
-  using undo = new DisposableStack();
+  using undo = new UndoStack();
   await clearDead(paths); // before anything new is claimed
   const record = claimRecord(request, paths);
   undo.use(record);
@@ -134,21 +130,21 @@ interface PreparedContainer extends PreparedChild {
   readonly stdio: ContainerStdio;
   readonly services: readonly Service[];
   /** Descriptors that only the child needs. */
-  readonly forChild: DisposableStack;
+  readonly forChild: UndoStack;
 }
 
 interface PrepareContext extends Omit<StartOptions, "listeners"> {
   readonly listeners: StartListeners;
   readonly record: HeldRecord;
   readonly attachment: Attachment;
-  readonly undo: DisposableStack;
+  readonly undo: UndoStack;
 }
 
 /** Root file system, control group, terminal, files; how to clone the child of it all. */
 async function prepareContainer(request: RunRequest, context: PrepareContext): Promise<PreparedContainer> {
   const { paths, record, attachment, undo } = context;
   const { id } = record.record;
-  const forChild = undo.use(new DisposableStack());
+  const forChild = undo.use(new UndoStack());
   const rootfs = forChild.use(await openRootfs(request.rootfs, paths));
   if (rootfs.kind === "directory") record.update({ directory: directoryKey(rootfs.root) });
   const names = makeNameFiles(request, { paths, record: record.record, attachment: attachment.record });
@@ -162,12 +158,16 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
   const openFiles = openFilesLimit();
   const only = cgroup?.legacyJoinPaths.length === 0 ? birthplace?.fd : undefined;
   const plain = !context.listeners.heard && isPlain(request, { names, birthplace: only, openFiles });
-  const facts = () => factsOf(request, { rootfs, names: asked.names, cgroup, openFiles });
-  const spec = plain
-    ? { mounts: fileMounts(request, names), process: { cwd: "/" } }
-    : specFromRequest(asked.request, facts());
+  const facts = { rootfs, names: asked.names, cgroup, openFiles };
+  const planned = plain ? undefined : await import("./planned_child.ts");
+  const spec = planned?.specOf(asked.request, facts);
   const { terminal, devpts } = await makeTerminal(request, undo);
-  const files = prepareFiles(spec, { rootfs, paths, id, terminal: terminal && { devpts, console: terminal.console } });
+  const files = prepareFiles(spec ?? plainFiles(names), {
+    rootfs,
+    paths,
+    id,
+    terminal: terminal && { devpts, console: terminal.console },
+  });
   undo.defer(() => files.remove());
   forChild.use(files);
   if (files.inMemory) context.notify("the data root lies on overlayfs, so what the container writes is kept in memory");
@@ -185,17 +185,18 @@ async function prepareContainer(request: RunRequest, context: PrepareContext): P
     openFiles,
     birthplace,
   };
-  const child = (plain ? await plainChild(ready, undo) : undefined) ?? await plannedChild({
-    ...ready,
-    spec: "linux" in spec ? spec : specFromRequest(asked.request, facts()),
-    cgroups: cgroup ? joinFiles(cgroup, forChild) : [],
-    listeners: context.listeners,
-  });
+  let child = planned ? undefined : await plainChild(ready, undo);
+  if (!child) {
+    const { plannedChild, specOf } = planned ?? await import("./planned_child.ts");
+    const cgroups = cgroup ? joinFiles(cgroup, forChild) : [];
+    const { listeners } = context;
+    child = await plannedChild({ ...ready, spec: spec ?? specOf(asked.request, facts), cgroups, listeners });
+  }
   return { ...child, stdio, services, forChild };
 }
 
 /** The group of version 2 is printed like the others, but nothing is left to do for it. */
-function joinFiles(cgroup: Cgroup, forChild: DisposableStack): CgroupFile[] {
+function joinFiles(cgroup: Cgroup, forChild: UndoStack): CgroupFile[] {
   const legacy = cgroup.legacyJoinPaths;
   return cgroup.joinPaths.map((path) => {
     return { path, fd: legacy.includes(path) ? forChild.use(openFile(path, { flags: O_WRONLY })).fd : null };
@@ -216,7 +217,7 @@ async function deviceLimitOf(request: RunRequest): Promise<DeviceLimit | null> {
 
 interface CgroupContext {
   readonly id: string;
-  readonly undo: DisposableStack;
+  readonly undo: UndoStack;
   readonly devices: DeviceLimit | null;
 }
 
@@ -246,32 +247,9 @@ function openFilesLimit(): number | null {
   return Number.isFinite(hard) ? hard : null;
 }
 
-function factsOf(
-  request: RunRequest,
-  { rootfs, names, cgroup, openFiles }: {
-    rootfs: Rootfs;
-    names: NameFiles;
-    cgroup: Cgroup | null;
-    openFiles: number | null;
-  },
-): SpecFacts {
-  const { mode } = request.network;
-  const shared = mode.kind === "container" ? mode.container : mode.kind === "ns" ? mode.path : "";
-  return {
-    rootPath: rootfs.path,
-    hostname: names.hostname,
-    user: resolveUser(request.user, { database: userDatabase(rootfs), groupAdd: request.groupAdd }),
-    boundingSet: boundingSet(),
-    openFilesLimit: openFiles,
-    network: mode.kind === "host" ? "host" : shared === "" ? "new" : { path: shared },
-    files: names.files,
-    cgroup: cgroup === null ? "none" : cgroup.legacyJoinPaths.length === 0 ? "unified" : { controllers: [] },
-  };
-}
-
 async function makeTerminal(
   request: RunRequest,
-  undo: DisposableStack,
+  undo: UndoStack,
 ): Promise<{ terminal: ContainerTerminal; devpts: Descriptor } | { terminal: null; devpts: null }> {
   if (!request.tty) return { terminal: null, devpts: null };
   const { newContainerTerminal, newDevpts } = await import("../kernel/pty.ts");
@@ -297,7 +275,7 @@ async function startChild(context: StartContext): Promise<{ pidfd: Descriptor }>
   const go = pipe();
   using goWrite = go.write;
   using child = context.spawn(go.read.fd, [goWrite.fd, record.fd]);
-  using failed = new DisposableStack();
+  using failed = new UndoStack();
   const pidfd = failed.use(new Descriptor(child.pidfd));
   go.read.close();
   forChild.dispose();
@@ -314,6 +292,7 @@ async function startChild(context: StartContext): Promise<{ pidfd: Descriptor }>
 }
 
 async function explainFailure(failure: ProgramFailure, { outcome }: Child, { process, notes }: StartContext) {
+  const { childError } = await import("./exec_failure.ts");
   const call = notes ? (await notes())[failure.index] ?? failure.call : failure.call;
   return childError({ ...failure, call }, { outcome, process });
 }

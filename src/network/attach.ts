@@ -13,9 +13,9 @@ import type { StepListener } from "../steps.ts";
 import type { AttachmentRecord, HeldRecord } from "../store/containers.ts";
 import { readFormerAddress, rememberAddress } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
-import { type Attaching, planAddress, planDetach, planPair } from "./attach_plan.ts";
+import { type Attaching, planAddress, planPair } from "./attach_plan.ts";
 import { BRIDGE_LINK, BRIDGE_NETWORK, ensureBridge, macOf, type ReadyBridge } from "./bridge.ts";
-import { hardenedParameters } from "./bridge_plan.ts";
+import { hardenedParameters } from "./parameter_plan.ts";
 import { NetworkExecutor } from "./execute.ts";
 import { makeNamespace } from "./container_namespace.ts";
 import { type LeasePool, releaseLease, takeLease } from "./lease.ts";
@@ -23,6 +23,7 @@ import type { NetworkStep } from "./network_step.ts";
 import { settlePair } from "./settle.ts";
 import { readParameters } from "./observe.ts";
 import type { NetworkOptions } from "./options.ts";
+import { UndoStack } from "../undo.ts";
 
 /** What is to be attached, and who hears of the steps. */
 export interface AttachRequest {
@@ -70,7 +71,7 @@ function nothing(): void {
 
 /** Bridge and ptp: a pair of links, an address, a way out. */
 async function attachPair({ paths, record, options, listener }: AttachRequest): Promise<Attachment> {
-  const undo = new DisposableStack();
+  const undo = new UndoStack();
   const executor = undo.use(new NetworkExecutor(listener));
   undo.defer(() => executor.undo());
   try {
@@ -85,10 +86,13 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
     undo.defer(() => inside.close());
     // 4. The pair, one end in the bridge, the other in the namespace; the address; the way out.
     undo.defer(() => executor.undo());
-    executor.run(planPair(attaching, readParameters(FRESH_PARAMETERS)));
+    const ptp = attaching.bridge === null ? await import("./ptp_plan.ts") : undefined;
+    const { attachment } = attaching;
+    const hostSteps = ptp?.ptpHostSteps(attachment) ?? [];
+    executor.run(planPair(attaching, { fresh: readParameters(FRESH_PARAMETERS), hostSteps }));
     executor.run(planAddress(attaching));
     executor.keep(); // from here on the links end with the namespace
-    undo.defer(() => executor.run(planDetach(attaching)));
+    if (ptp) undo.defer(() => executor.run(ptp.planPtpDetach(attachment)));
     undo.defer(() => removeIfJoined(executor, { paths, record }));
     remember(paths, record);
     const notices = bridge.state.notices;

@@ -1,8 +1,7 @@
 /** A container's link and address: the steps from nothing, on a bridge or as a routed pair. Pure. */
 import type { Mac } from "../kernel/mac.ts";
 import type { AttachmentRecord } from "../store/containers.ts";
-import { hardenedParameters, type LinkParameters, parameterSteps } from "./bridge_plan.ts";
-import { ptpElements } from "./firewall_plan.ts";
+import { hardenedParameters, type LinkParameters, parameterSteps } from "./parameter_plan.ts";
 import type { NetworkStep } from "./network_step.ts";
 
 /** The container's end of its pair. */
@@ -47,8 +46,19 @@ export function planNamespace(inherited: LinkParameters, { loopback }: { loopbac
   return steps;
 }
 
-/** The pair: made down, hardened, then named and set up. `fresh`: parameters that a new link of this host has. */
-export function planPair({ attachment, alias, bridge }: Attaching, fresh: LinkParameters): NetworkStep[] {
+/** What a pair depends on beside the attachment. */
+export interface PairPlan {
+  /** Parameters that a new link of this host has. */
+  readonly fresh: LinkParameters;
+  /** What the host's end has before it is set up, where it is no port of a bridge (ptp_plan.ts). */
+  readonly hostSteps?: readonly NetworkStep[];
+}
+
+/** The pair: made down, hardened, then named and set up. */
+export function planPair(
+  { attachment, alias, bridge }: Attaching,
+  { fresh, hostSteps = [] }: PairPlan,
+): NetworkStep[] {
   const { hostLink: link, mtu } = attachment;
   const hardened = hardenedParameters(link);
   return [
@@ -62,7 +72,7 @@ export function planPair({ attachment, alias, bridge }: Attaching, fresh: LinkPa
       peer: { link: CONTAINER_LINK, address: attachment.mac as Mac },
     },
     ...parameterSteps(hardened, freshParameters(link, fresh)),
-    ...(bridge === null ? ptpHostSteps(attachment) : []),
+    ...hostSteps,
     {
       do: "set link",
       purpose: "pair",
@@ -78,26 +88,6 @@ function freshParameters(link: string, fresh: LinkParameters): LinkParameters {
   const named: Record<string, string | null> = {};
   for (const name in fresh) named[name.replace(".default.", `.${link}.`)] = fresh[name] as string | null;
   return named;
-}
-
-function ptpHostSteps({ hostLink: link, gateway, masquerade }: AttachmentRecord): NetworkStep[] {
-  const elements = ptpElements({ link, owner: link, masquerade });
-  return [
-    {
-      do: "write sysctl",
-      purpose: "forward",
-      side: "host",
-      name: `net.ipv4.conf.${link}.forwarding`,
-      value: "1",
-    },
-    { do: "add address", purpose: "address", side: "host", link, address: `${gateway}/32` },
-    ...elements.map((operation): NetworkStep => ({
-      do: "change firewall",
-      purpose: "firewall",
-      side: "host",
-      operation,
-    })),
-  ];
 }
 
 /** The container's side, once the pair exists; the address before the link is up, so that it is never up without. */
@@ -118,16 +108,4 @@ export function planAddress({ attachment, bridge }: Attaching): NetworkStep[] {
     steps.push({ do: "add route", purpose: "route", side: "container", link, to: "default", via: gateway });
   }
   return steps;
-}
-
-/** What is to be taken back on the host when a container ends; its links end with its namespace. */
-export function planDetach({ attachment, bridge }: Attaching): NetworkStep[] {
-  if (bridge !== null) return [];
-  const { hostLink: link, masquerade } = attachment;
-  return ptpElements({ link, owner: link, masquerade }).map((operation): NetworkStep => ({
-    do: "change firewall",
-    purpose: "undo",
-    side: "host",
-    operation: { ...operation, verb: "destroy" } as typeof operation,
-  }));
 }

@@ -20,7 +20,7 @@ import { makeDirectories, readAll, replaceFile, tryOpen } from "../kernel/files.
 import { Descriptor } from "../kernel/descriptor.ts";
 import type { LegacyForward } from "../kernel/xtables.ts";
 import { getRoute } from "../kernel/netlink/route.ts";
-import { readGeneration } from "../kernel/nftables/dump.ts";
+import { readGeneration } from "../kernel/nftables/generation.ts";
 import { readSysctl } from "../host/sysctl.ts";
 import { takeLock } from "../store/lock.ts";
 import { type NetworkIntent, readJson, readNetwork } from "../store/networks.ts";

@@ -8,6 +8,7 @@ import type { NftOperation } from "../kernel/nftables/operation.ts";
 import type { Mac } from "../kernel/mac.ts";
 import { bridgeElements, makeFirewall, makeUserFirewall, removeFirewall, routedElements } from "./firewall_plan.ts";
 import type { LinkSettings, NetworkStep } from "./network_step.ts";
+import { hardenedParameters, type LinkParameters, parameterSteps } from "./parameter_plan.ts";
 
 /** The bridge network that is wanted. */
 export interface BridgeNetwork {
@@ -26,11 +27,6 @@ export interface Uplink {
   readonly bridge: boolean;
   readonly mtu: number;
   readonly forwarding: boolean;
-}
-
-/** Kernel parameters of a link, as far as they matter here; null where the kernel lacks them. */
-export interface LinkParameters {
-  readonly [name: string]: string | null;
 }
 
 /** What was found on the host. */
@@ -62,34 +58,6 @@ export interface ObservedBridge {
   readonly userFirewall: boolean;
   /** Elements of containers that live, to be put into a table that is made anew. */
   readonly elements: readonly NftOperation[];
-}
-
-/**
- * What a link of ours must not do. Measured otherwise: one router advertisement of a container takes over the host's
- * default route (CVE-2020-13401). Written while the link is down, so that there is no moment in between.
- */
-export function hardenedParameters(link: string): readonly (readonly [name: string, value: string])[] {
-  return [
-    [`net.ipv6.conf.${link}.accept_ra`, "0"],
-    [`net.ipv6.conf.${link}.accept_redirects`, "0"],
-    [`net.ipv6.conf.${link}.disable_ipv6`, "1"],
-    [`net.ipv4.conf.${link}.accept_redirects`, "0"],
-    [`net.ipv4.conf.${link}.send_redirects`, "0"],
-  ];
-}
-
-/** Steps for the parameters that are not as wanted. A parameter that the kernel lacks (null) is none to write. */
-export function parameterSteps(
-  wanted: readonly (readonly [name: string, value: string])[],
-  observed: LinkParameters,
-): NetworkStep[] {
-  const steps: NetworkStep[] = [];
-  for (const [name, value] of wanted) {
-    const current = observed[name];
-    if (current === null || current === value) continue;
-    steps.push({ do: "write sysctl", purpose: "harden", side: "host", name, value });
-  }
-  return steps;
 }
 
 /** What a new bridge has. */

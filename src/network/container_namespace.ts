@@ -6,7 +6,7 @@ import { createNamespaceByImage, createNetworkNamespace, type NetworkNamespace }
 import { NETLINK_ROUTE, NetlinkSocket } from "../kernel/netlink/socket.ts";
 import { announce, type StepListener } from "../steps.ts";
 import { NAMESPACE_PARAMETERS, planNamespace } from "./attach_plan.ts";
-import type { LinkParameters } from "./bridge_plan.ts";
+import type { LinkParameters } from "./parameter_plan.ts";
 import type { NetworkExecutor } from "./execute.ts";
 import { describeStep, type NetworkStep } from "./network_step.ts";
 

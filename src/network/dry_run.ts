@@ -12,8 +12,9 @@ import type { Paths } from "../store/paths.ts";
 import { describeAttachment } from "./attach.ts";
 import { type Attaching, NAMESPACE_PARAMETERS, planAddress, planNamespace, planPair } from "./attach_plan.ts";
 import { BRIDGE_LINK, BRIDGE_NETWORK } from "./bridge.ts";
-import { hardenedParameters, type LinkParameters } from "./bridge_plan.ts";
 import { resolverTable } from "./firewall_plan.ts";
+import { hardenedParameters, type LinkParameters } from "./parameter_plan.ts";
+import { ptpSteps } from "./ptp_plan.ts";
 import { NetworkExecutor } from "./execute.ts";
 import { openJoined } from "./join.ts";
 import { type LeasePool, nextAddress } from "./lease.ts";
@@ -51,7 +52,9 @@ export function announceAttach(request: DryAttachRequest): AttachmentRecord | nu
   for (const step of steps) listener(step);
   for (const step of planNamespace(inherited(), { loopback: "up" })) listener(step);
   const fresh = readParameters(hardenedParameters("default").map(([name]) => name));
-  for (const step of [...planPair(attaching, fresh), ...planAddress(attaching)]) listener(step);
+  for (const step of [...planPair(attaching, { fresh, hostSteps: ptpSteps(attaching) }), ...planAddress(attaching)]) {
+    listener(step);
+  }
   return attaching.attachment;
 }
 

@@ -10,14 +10,13 @@ import { changeLink, deleteLink, linkIndex, newBridge, newVeth } from "../kernel
 import { deleteRoute, newRoute } from "../kernel/netlink/route.ts";
 import { deleteNeighbour, replaceNeighbour } from "../kernel/netlink/neighbour.ts";
 import type { Request } from "../kernel/netlink/message.ts";
-import { sendBatch } from "../kernel/nftables/batch.ts";
 import type { NftOperation } from "../kernel/nftables/operation.ts";
 import { parseIpv4, parseIpv4Network } from "../kernel/ipv4.ts";
 import { isKernelError } from "../../ffi/errno.ts";
 import { readSysctl, writeSysctl } from "../host/sysctl.ts";
 import { announce, type StepListener } from "../steps.ts";
-import { undo } from "./firewall_plan.ts";
 import { describeStep, type NetworkStep, type Side } from "./network_step.ts";
+import { UndoStack } from "../undo.ts";
 
 /** A container's namespace, as far as steps need it. */
 export interface ContainerSide {
@@ -30,7 +29,7 @@ export interface ContainerSide {
 /** Sockets of the host's namespace, opened when first used and kept, and the way to do steps on them. */
 export class NetworkExecutor implements Disposable {
   readonly #listener: StepListener<NetworkStep>;
-  #undone = new DisposableStack();
+  #undone = new UndoStack();
   readonly #indexes = new Map<string, number>();
   #host: NetlinkSocket | undefined;
   #nft: NetlinkSocket | undefined;
@@ -96,7 +95,7 @@ export class NetworkExecutor implements Disposable {
   /** Takes back what was done on the host, last first; goes on through errors and throws them together. */
   undo(): void {
     const undone = this.#undone;
-    this.#undone = new DisposableStack();
+    this.#undone = new UndoStack();
     undone.dispose();
   }
 
@@ -107,7 +106,7 @@ export class NetworkExecutor implements Disposable {
 
   /** What was done stays. */
   keep(): void {
-    this.#undone = new DisposableStack();
+    this.#undone = new UndoStack();
   }
 
   [Symbol.dispose](): void {
@@ -251,6 +250,9 @@ export class NetworkExecutor implements Disposable {
     if (this.#batch.length === 0) return;
     const batch = this.#batch;
     this.#batch = [];
+    // Loaded when the first rule is to be changed: a container on the bridge changes none.
+    const { sendBatch } = require("../kernel/nftables/batch.ts") as typeof import("../kernel/nftables/batch.ts");
+    const { undo } = require("./firewall_plan.ts") as typeof import("./firewall_plan.ts");
     sendBatch(this.nft, batch);
     const back = undo(batch);
     if (back.length > 0) this.undoWith(() => sendBatch(this.nft, back));

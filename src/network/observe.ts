@@ -6,7 +6,8 @@ import { type LinkAddress, listAddresses } from "../kernel/netlink/address.ts";
 import { getLink, type Link, listLinks } from "../kernel/netlink/link.ts";
 import { listRoutes, type Route, RT_TABLE_LOCAL, RTPROT_KERNEL } from "../kernel/netlink/route.ts";
 import type { NetlinkSocket } from "../kernel/netlink/socket.ts";
-import type { LinkParameters, Uplink } from "./bridge_plan.ts";
+import type { Uplink } from "./bridge_plan.ts";
+import type { LinkParameters } from "./parameter_plan.ts";
 
 /** A link, or null where there is none of that name. */
 export function findLink(socket: NetlinkSocket, link: string | number): Link | null {

@@ -4,7 +4,8 @@
  */
 import { firstAddress, formatIpv4Network, parseIpv4Network } from "../kernel/ipv4.ts";
 import type { NftOperation } from "../kernel/nftables/operation.ts";
-import { dumpRules, getTable, readGeneration } from "../kernel/nftables/dump.ts";
+import { dumpRules, getTable } from "../kernel/nftables/dump.ts";
+import { readGeneration } from "../kernel/nftables/generation.ts";
 import { readForwardTables } from "../kernel/nftables/forward_rules.ts";
 import { readLegacyForward } from "../kernel/xtables.ts";
 import { isKernelError } from "../../ffi/errno.ts";
@@ -25,14 +26,8 @@ import {
   readBridgeState,
   writeBridgeState,
 } from "./bridge.ts";
-import {
-  type BridgeNetwork,
-  hardenedParameters,
-  type ObservedBridge,
-  planBridge,
-  routedLinks,
-  wantedFirewall,
-} from "./bridge_plan.ts";
+import { type BridgeNetwork, type ObservedBridge, planBridge, routedLinks, wantedFirewall } from "./bridge_plan.ts";
+import { hardenedParameters } from "./parameter_plan.ts";
 import type { NetworkExecutor } from "./execute.ts";
 import { DOCKER_USER_COMMENT, dockerUserRules, FIREWALL, ptpElements, USER_FIREWALL } from "./firewall_plan.ts";
 import { foreignForwardDrops, legacyForwardDrop } from "./foreign_firewall_plan.ts";

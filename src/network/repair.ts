@@ -11,7 +11,8 @@ import type { ContainerRecord } from "../store/containers.ts";
 import { isContainerEndAltered, readHostEndAlterations } from "./alterations.ts";
 import { type Attaching, CONTAINER_LINK, planAddress, planPair } from "./attach_plan.ts";
 import { BRIDGE_LINK, BRIDGE_NETWORK } from "./bridge.ts";
-import { hardenedParameters } from "./bridge_plan.ts";
+import { hardenedParameters } from "./parameter_plan.ts";
+import { ptpSteps } from "./ptp_plan.ts";
 import type { NetworkExecutor } from "./execute.ts";
 import { addressesOf, findLink, hasSoundAddress, readParameters } from "./observe.ts";
 import { repairNamespace } from "./repair_namespace.ts";
@@ -99,7 +100,7 @@ function remakePair(executor: NetworkExecutor, { attaching, route }: PairToRepai
   }
   const fresh = readParameters(hardenedParameters("default").map(([parameter]) => parameter));
   executor.forget(attachment.hostLink);
-  executor.run([...planPair(attaching, fresh), ...planAddress(attaching)]);
+  executor.run([...planPair(attaching, { fresh, hostSteps: ptpSteps(attaching) }), ...planAddress(attaching)]);
 }
 
 function removeLink(socket: NetlinkSocket, { index }: Link): void {

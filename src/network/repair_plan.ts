@@ -1,7 +1,7 @@
 /** A container's pair, as it is and as it should be: the steps between. Pure. */
 import type { Mac } from "../kernel/mac.ts";
 import { type Attaching, CONTAINER_LINK } from "./attach_plan.ts";
-import { hardenedParameters, type LinkParameters, parameterSteps } from "./bridge_plan.ts";
+import { hardenedParameters, type LinkParameters, parameterSteps } from "./parameter_plan.ts";
 import type { LinkSettings, NetworkStep } from "./network_step.ts";
 import type { AttachmentRecord } from "../store/containers.ts";
 

@@ -3,7 +3,7 @@ import { isKernelError } from "../../ffi/errno.ts";
 import { deleteLink } from "../kernel/netlink/link.ts";
 import { getTable } from "../kernel/nftables/dump.ts";
 import type { AttachmentRecord } from "../store/containers.ts";
-import { planDetach } from "./attach_plan.ts";
+import { planPtpDetach } from "./ptp_plan.ts";
 import { BRIDGE_LINK, BRIDGE_NETWORK } from "./bridge.ts";
 import { NetworkExecutor } from "./execute.ts";
 import { FIREWALL } from "./firewall_plan.ts";
@@ -22,6 +22,6 @@ export function removeLeftovers(attachment: AttachmentRecord): void {
       if (!isKernelError(error, "ENODEV")) throw error; // its namespace has just ended
     }
   }
-  if (bridge === null && getTable(executor.nft, FIREWALL)) executor.run(planDetach({ attachment, alias: "", bridge }));
+  if (bridge === null && getTable(executor.nft, FIREWALL)) executor.run(planPtpDetach(attachment));
   executor.keep();
 }

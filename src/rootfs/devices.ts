@@ -10,6 +10,7 @@ import { fileStatus } from "../kernel/files.ts";
 import { MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_PRIVATE } from "../kernel/mount_flags.ts";
 import { changeMount, cloneMount } from "../kernel/mounts.ts";
 import { UserError } from "../user_error.ts";
+import { UndoStack } from "../undo.ts";
 
 /** A character device by name below /dev, with its numbers. */
 export type Device = readonly [name: string, major: number, minor: number];
@@ -19,7 +20,7 @@ export type Device = readonly [name: string, major: number, minor: number];
  * device, but changing the mode and the owner of the host's node. The caller closes them.
  */
 export function takeDevices(devices: readonly Device[]): Map<string, Descriptor> {
-  using undo = new DisposableStack();
+  using undo = new UndoStack();
   const taken = new Map<string, Descriptor>();
   for (const device of devices) taken.set(`/dev/${device[0]}`, undo.use(takeDevice(device)));
   undo.move();

@@ -9,6 +9,7 @@ import { MOUNT_ATTR_NODEV, MS_PRIVATE } from "../kernel/mount_flags.ts";
 import { changeMount, cloneMount } from "../kernel/mounts.ts";
 import { UserError } from "../user_error.ts";
 import { ContainerRoot, type MadeEntry } from "./root.ts";
+import { UndoStack } from "../undo.ts";
 
 /** A mount point that a container needs. */
 export interface NeededMountPoint {
@@ -20,7 +21,7 @@ export interface NeededMountPoint {
 export function openDirectoryRoot(path: string): ContainerRoot {
   const refused = (why: string, cause?: unknown) => new UserError(`The root file system "${path}" ${why}`, { cause });
   try {
-    using undo = new DisposableStack();
+    using undo = new UndoStack();
     const root = undo.use(new ContainerRoot(path));
     const [here, host] = [pathStatus(".", { directory: root.fd }), pathStatus("/")];
     if (here && host && here.inode === host.inode && here.mountId === host.mountId) throw refused("is the host's own");

@@ -5,7 +5,6 @@ import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
 import { makeDirectories, makeDirectory } from "../kernel/files.ts";
 import { AT_FDCWD, AT_REMOVEDIR } from "../kernel/open_flags.ts";
 import type { Paths } from "../store/paths.ts";
-import { removeTree } from "./remove_tree.ts";
 
 const OVERLAYFS_SUPER_MAGIC = 0x794c7630; // include/uapi/linux/magic.h
 
@@ -40,7 +39,10 @@ export function makeLayer(paths: Paths, id: string): Layer {
 /** Removes a container's layer, whatever the container has put there. Nothing happens where there is none. */
 export function removeLayer(paths: Paths, id: string): void {
   const directory = paths.containerData(id);
-  if (!removeUntouched(directory)) removeTree(directory);
+  if (removeUntouched(directory)) return;
+  // Loaded only where the container has written something.
+  const { removeTree } = require("./remove_tree.ts") as typeof import("./remove_tree.ts");
+  removeTree(directory);
 }
 
 /** What overlayfs itself makes in a work directory (ovl_workdir_create, "volatile"), innermost first. */

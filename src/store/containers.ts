@@ -24,6 +24,7 @@ import { UserError } from "../user_error.ts";
 import { makeLink, readLink } from "./links.ts";
 import { takeLock } from "./lock.ts";
 import type { Paths } from "./paths.ts";
+import { UndoStack } from "../undo.ts";
 
 /** What a container has of a network. */
 export interface AttachmentRecord {
@@ -110,7 +111,7 @@ export class HeldRecord implements Disposable {
 export function createRecord(paths: Paths, record: ContainerRecord): HeldRecord {
   using _lock = takeLock(paths.stateLock, "exclusive");
   const path = paths.containerRecord(record.id);
-  using failed = new DisposableStack();
+  using failed = new UndoStack();
   const file = failed.use(createFile(path));
   failed.defer(() => removeFile(path));
   lockFile(file.fd, LOCK_EX, path);

@@ -3,7 +3,8 @@
  * Prints JSON. Not a test itself.
  */
 import { BatchError, sendBatch } from "../../src/kernel/nftables/batch.ts";
-import { dumpElements, dumpRules, dumpSets, getTable, readGeneration } from "../../src/kernel/nftables/dump.ts";
+import { dumpElements, dumpRules, dumpSets, getTable } from "../../src/kernel/nftables/dump.ts";
+import { readGeneration } from "../../src/kernel/nftables/generation.ts";
 import { readForwardTables } from "../../src/kernel/nftables/forward_rules.ts";
 import type { NftOperation } from "../../src/kernel/nftables/operation.ts";
 import { readLegacyForward } from "../../src/kernel/xtables.ts";

@@ -6,13 +6,10 @@ import type { NetlinkSocket } from "../netlink/socket.ts";
 import { type Chain, CHAIN_ATTRIBUTES, readChain } from "./chain.ts";
 import { type DumpedElement, ELEMENT_LIST_ATTRIBUTES, readElements } from "./element.ts";
 import { type FamilyName, familyName, familyNumber } from "./family.ts";
-import { type MessageName, messageNumber, NFGENMSG } from "./message.ts";
+import { type MessageName, messageNumber, NFGENMSG } from "./nfgenmsg.ts";
 import { type ChainName, type DumpedRule, readRule, RULE_ATTRIBUTES } from "./rule.ts";
 import { readSet, SET_ATTRIBUTES, type SetDefinition } from "./set.ts";
 import { type DumpedTable, readTable, type Table, TABLE_ATTRIBUTES } from "./table.ts";
-
-// nf_tables.h (enum nft_gen_attributes)
-const GENERATION_ATTRIBUTES = { NFTA_GEN_ID: [1, "be32"] } as const;
 
 function messageType<const Attributes extends AttributeTable>(name: MessageName, attributes: Attributes) {
   return { name, number: messageNumber(name), header: NFGENMSG, attributes };
@@ -35,12 +32,6 @@ function ask<const Attributes extends AttributeTable>(
     operation: "read",
     subject,
   });
-}
-
-/** The number of the rule set's last change in this namespace, anyone's: while it stays, nothing has changed. */
-export function readGeneration(socket: NetlinkSocket): number {
-  const attributes = { table: GENERATION_ATTRIBUTES, family: undefined, attributes: {}, subject: "the generation" };
-  return socket.get(ask(["NFT_MSG_GETGEN", "NFT_MSG_NEWGEN"], attributes)).attributes.NFTA_GEN_ID ?? 0;
 }
 
 /** The table of this name as it is, or `undefined` where there is none. */
