@@ -194,14 +194,18 @@ static void executable(void) {
   fflush(stdout);
 }
 
+static volatile sig_atomic_t stopped;
+static void stop(int signal) { stopped = signal; }
+
 /*
- * For SECONDS: looks at every process it sees but itself and its children, and tries to write its memory and its
+ * For SECONDS or until SIGTERM: looks at every process it sees but itself and its children, and tries to write its memory and its
  * executable. Tells what succeeded, once for each name.
  */
 static void poll_processes(const char *word) {
   time_t end = time(0) + atoi(word);
   long looked = 0;
-  while (time(0) < end) {
+  signal(SIGTERM, stop);
+  while (time(0) < end && !stopped) {
     DIR *directory = opendir("/proc");
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
       int pid = atoi(entry->d_name);
@@ -306,6 +310,29 @@ static void route_attack(char **words) {
   printf("sent\n");
 }
 
+/* LINK COUNT: as many broadcasts from as many hardware and IP addresses, to a closed port. */
+static void flood(char **words) {
+  int fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+  int index = if_nametoindex(words[0]);
+  uint8_t frame[14 + 20 + 8] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0xf1 };
+  frame[12] = 8;
+  uint8_t *ip = frame + 14;
+  ip[0] = 0x45, ip[3] = 28, ip[8] = 64, ip[9] = 17;
+  inet_pton(AF_INET, "172.16.255.255", ip + 16);
+  ip[23] = 9, ip[25] = 8; /* length */
+  for (uint32_t i = 0; i < (uint32_t)atoi(words[1]); i++) {
+    uint32_t number = htonl(i);
+    memcpy(frame + 8, &number, 4);
+    number = htonl(0xac100000u | (i & 0xffff));
+    memcpy(ip + 12, &number, 4);
+    ip[10] = ip[11] = 0;
+    uint16_t check = checksum(ip, 20, 0);
+    memcpy(ip + 10, &check, 2);
+    send_frame(fd, index, frame, sizeof frame);
+  }
+  printf("flooded\n");
+}
+
 /* Swaps NAME and OTHER in DIRECTORY as fast as it can, for SECONDS. */
 static void swap(char **words) {
   int directory = open(words[0], O_PATH | O_DIRECTORY);
@@ -339,6 +366,7 @@ int main(int count, char **words) {
   else if (!strcmp(what, "node")) node(words + 2);
   else if (!strcmp(what, "poll")) poll_processes(words[2]);
   else if (!strcmp(what, "routes")) route_attack(words + 2);
+  else if (!strcmp(what, "flood")) flood(words + 2);
   else if (!strcmp(what, "watch")) watch(words[2]);
   else if (!strcmp(what, "swap")) swap(words + 2);
   else executable();
