@@ -13,6 +13,7 @@ import type { StepListener } from "../steps.ts";
 import type { AttachmentRecord, HeldRecord } from "../store/containers.ts";
 import { readFormerAddress, rememberAddress } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
+import { UserError } from "../user_error.ts";
 import { type Attaching, planAddress, planPair } from "./attach_plan.ts";
 import { BRIDGE_LINK, BRIDGE_NETWORK, ensureBridge, macOf, type ReadyBridge } from "./bridge.ts";
 import { hardenedParameters } from "./parameter_plan.ts";
@@ -107,8 +108,14 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
     };
   } catch (error) {
     undo.dispose();
+    if (isKernelError(error, "EXFULL")) throw bridgeFull(error);
     throw error;
   }
+}
+
+/** BR_MAX_PORTS of net/bridge/br_private.h is 1,024, and no port has the number 0. */
+function bridgeFull(cause: unknown): UserError {
+  return new UserError(`The bridge "${BRIDGE_LINK}" is full: the kernel gives a bridge at most 1,023 ports`, { cause });
 }
 
 /** The parameters that a new link of this host takes over. */
