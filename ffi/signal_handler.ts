@@ -6,6 +6,7 @@
  * supervisor never enters. This one makes a single write(2) of eight bytes, touches no errno, and returns.
  */
 import { addressOf, check, MACHINE, MAP_ANONYMOUS, MAP_PRIVATE, syscall, viewMemory } from "./libc.ts";
+import type { Item, SyscallProgram } from "./program.ts";
 import type { Machine } from "./syscalls.ts";
 
 /** What a handler writes: the signal's number, as a 64-bit word, little end first. */
@@ -63,42 +64,52 @@ const PAGE = 4096;
 const ACTION_BYTES = 32;
 const SIGSET_BYTES = 8;
 
-/** What a signal did before it was caught; opaque. */
-export type Disposition = Uint8Array;
+/** The buffer of {@link catchProgram} that holds the action. */
+export const ACTION = "action";
 
-/** A handler in memory that writes to one descriptor. The memory is never given back: a signal may be in it. */
-export class SignalHandler {
-  readonly #action = new Uint8Array(ACTION_BYTES);
+/** The buffer that a signal's former action is left in. */
+export function formerAction(signal: number): string {
+  return `former ${signal}`;
+}
 
-  /** `fd`: the writing end of a pipe, non-blocking, so that a full pipe drops signals instead of hanging the thread. */
-  constructor(fd: number) {
-    const doing = { operation: "map memory for", subject: "a signal handler" };
-    const flags = MAP_PRIVATE | MAP_ANONYMOUS;
-    const address = check(syscall("mmap", 0, PAGE, PROT_READ | PROT_WRITE, flags, -1, 0), doing);
-    viewMemory(address, PAGE).set(signalHandlerCode(fd, MACHINE));
-    check(syscall("mprotect", address, PAGE, PROT_READ | PROT_EXEC), doing);
-    const action = new DataView(this.#action.buffer);
-    // SA_RESTART: the engine's own system calls go on as if nothing had been.
-    action.setBigUint64(0, BigInt(address), true);
-    action.setBigUint64(8, BigInt(SA_RESTART | (MACHINE === "x64" ? SA_RESTORER : 0)), true);
-    action.setBigUint64(16, MACHINE === "x64" ? BigInt(address + RESTORER_X64) : 0n, true);
-    this.#action.fill(0xff, 24); // no other signal interrupts the handler
+/** Gives every one of the signals the action in the buffer {@link ACTION}; leaves what each had before. Pure. */
+export function catchProgram(signals: readonly number[]): SyscallProgram {
+  const buffers: Record<string, number> = { [ACTION]: ACTION_BYTES };
+  const items: Item[] = [];
+  for (const signal of signals) {
+    buffers[formerAction(signal)] = ACTION_BYTES;
+    items.push({
+      call: "rt_sigaction",
+      args: [signal, { buffer: ACTION }, { buffer: formerAction(signal) }, SIGSET_BYTES],
+      operation: "catch",
+      subject: `signal ${signal}`,
+    });
   }
+  return { items, buffers };
+}
 
-  /** Lets a signal be written to the pipe; returns what it did before. */
-  install(signal: number): Disposition {
-    return exchange(signal, this.#action);
-  }
+/**
+ * The struct kernel_sigaction of a handler in memory that writes to `fd`, the writing end of a pipe: non-blocking, so
+ * that a full pipe drops signals instead of hanging the thread. The memory is never given back: a signal may be in it.
+ */
+export function handlerAction(fd: number): Uint8Array {
+  const doing = { operation: "map memory for", subject: "a signal handler" };
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  const address = check(syscall("mmap", 0, PAGE, PROT_READ | PROT_WRITE, flags, -1, 0), doing);
+  viewMemory(address, PAGE).set(signalHandlerCode(fd, MACHINE));
+  check(syscall("mprotect", address, PAGE, PROT_READ | PROT_EXEC), doing);
+  const bytes = new Uint8Array(ACTION_BYTES);
+  const action = new DataView(bytes.buffer);
+  // SA_RESTART: the engine's own system calls go on as if nothing had been.
+  action.setBigUint64(0, BigInt(address), true);
+  action.setBigUint64(8, BigInt(SA_RESTART | (MACHINE === "x64" ? SA_RESTORER : 0)), true);
+  action.setBigUint64(16, MACHINE === "x64" ? BigInt(address + RESTORER_X64) : 0n, true);
+  bytes.fill(0xff, 24); // no other signal interrupts the handler
+  return bytes;
 }
 
 /** Gives a signal back what it did before. */
-export function restoreDisposition(signal: number, disposition: Disposition): void {
-  exchange(signal, disposition);
-}
-
-function exchange(signal: number, action: Uint8Array): Disposition {
-  const former = new Uint8Array(ACTION_BYTES);
-  const result = syscall("rt_sigaction", signal, addressOf(action), addressOf(former), SIGSET_BYTES);
-  check(result, { operation: "change the disposition of", subject: `signal ${signal}` });
-  return former;
+export function restoreAction(signal: number, action: Uint8Array): void {
+  const result = syscall("rt_sigaction", signal, addressOf(action), 0, SIGSET_BYTES);
+  check(result, { operation: "restore the disposition of", subject: `signal ${signal}` });
 }

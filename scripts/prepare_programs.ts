@@ -6,7 +6,9 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { makeImage } from "../ffi/image.ts";
+import { catchProgram } from "../ffi/signal_handler.ts";
 import { plainProgram } from "../src/container/plain_plan.ts";
+import { forwardedSignals } from "../src/container/supervise.ts";
 import { newNamespaceVisit, visitProgram } from "../src/kernel/namespace_plan.ts";
 import { HOME } from "../src/kernel/namespaces.ts";
 import { containerNamespace } from "../src/network/container_namespace.ts";
@@ -24,6 +26,7 @@ function main([machine]: readonly string[]): void {
   if (machine !== "x64" && machine !== "arm64") throw new Error("which machine: x64 or arm64?");
   const programs = {
     plainChildImage: plainProgram(machine),
+    catchSignalsImage: catchProgram(forwardedSignals()),
     containerNamespaceImage: visitProgram(newNamespaceVisit(containerNamespace()), { param: HOME }),
   };
   mkdirSync(OUT, { recursive: true });

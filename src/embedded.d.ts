@@ -21,9 +21,11 @@ declare module "#busybox" {
 }
 
 declare module "#programs" {
-  /** The programs that are assembled at build time (scripts/prepare_programs.ts): of plain_plan.ts in src/container, … */
+  /** The programs that are assembled at build time (scripts/prepare_programs.ts): of src/container/plain_plan.ts, */
   export const plainChildImage: import("../ffi/image.ts").ProgramImage;
-  /** … and of container_namespace.ts in src/network. */
+  /** of src/container/supervise.ts, */
+  export const catchSignalsImage: import("../ffi/image.ts").ProgramImage;
+  /** of src/network/container_namespace.ts. */
   export const containerNamespaceImage: import("../ffi/image.ts").ProgramImage;
 }
 

@@ -72,7 +72,7 @@ export async function runContainer(request: RunRequest, options: StartOptions): 
   const { paths } = options;
   checkStreams(request);
   if (!pathStatus(paths.containers)) await checkFirst(request, options);
-  const signals = catchForwardedSignals(); // to the end: what comes after it belongs to no container
+  const signals = await catchForwardedSignals(); // to the end: what comes after it belongs to no container
   using undo = new UndoStack();
   await clearDead(paths); // before anything new is claimed
   const record = claimRecord(request, paths);

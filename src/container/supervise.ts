@@ -18,8 +18,7 @@ const SIGTTIN = 21;
 const SIGTTOU = 22;
 const SIGURG = 23;
 const SIGWINCH = 28;
-/** The real-time signals above it are left alone: catching all of them would cost as much as the rest of a start. */
-const HIGHEST_SIGNAL = 31;
+const HIGHEST_SIGNAL = 64;
 
 /**
  * What is not passed on: our own children's, writes of our own to a closed pipe, and the three by which a shell
@@ -27,13 +26,19 @@ const HIGHEST_SIGNAL = 31;
  */
 const OURS: readonly number[] = [SIGPIPE, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG];
 
-/** Catches every signal that is to be passed on, from here to disposal. */
-export function catchForwardedSignals(): CaughtSignals {
+/** The numbers of all signals that are passed on to the container's first process, real-time ones included. */
+export function forwardedSignals(): number[] {
   const signals: number[] = [];
   for (let signal = 1; signal <= HIGHEST_SIGNAL; signal++) {
     if (isCatchable(signal) && !OURS.includes(signal)) signals.push(signal);
   }
-  return catchSignals(signals);
+  return signals;
+}
+
+/** Catches every one of them, from here to disposal. */
+export async function catchForwardedSignals(): Promise<CaughtSignals> {
+  const { catchSignalsImage } = await import("#programs");
+  return catchSignals(forwardedSignals(), catchSignalsImage);
 }
 
 /** Something else that lives on the reactor for as long as the container: a name server. */

@@ -1,5 +1,14 @@
 /** Catching this process's signals on a descriptor, to be waited for like any other. */
-import { type Disposition, restoreDisposition, SIGNAL_BYTES, SignalHandler } from "../../ffi/signal_handler.ts";
+import type { ProgramImage } from "../../ffi/image.ts";
+import { mapImage, NativeProgram, programsAreObserved } from "../../ffi/native.ts";
+import {
+  ACTION,
+  catchProgram,
+  formerAction,
+  handlerAction,
+  restoreAction,
+  SIGNAL_BYTES,
+} from "../../ffi/signal_handler.ts";
 import { check } from "../../ffi/libc.ts";
 import { EAGAIN, readInto } from "./files.ts";
 import { pipe } from "./pipes.ts";
@@ -32,22 +41,26 @@ let caught: CaughtSignals | undefined;
 
 /**
  * Catches signals from here on. They are written to a pipe by whichever thread they come to, so a reactor that
- * waits for {@link CaughtSignals.fd} is woken. One that is ignored (by nohup, say) is caught as well.
+ * waits for {@link CaughtSignals.fd} is woken. One that is ignored (by nohup, say) is caught as well. `image`: their
+ * {@link catchProgram}, assembled at build time: else fifty calls would be a twentieth of a start.
  * Throws for a signal that is not {@link isCatchable}, and while others are being caught.
  */
-export function catchSignals(signals: readonly number[]): CaughtSignals {
+export function catchSignals(signals: readonly number[], image?: ProgramImage): CaughtSignals {
   if (caught) throw new Error("signals are being caught already");
   for (const signal of signals) if (!isCatchable(signal)) throw new Error(`${signalName(signal)} cannot be caught`);
   const { read, write } = pipe({ nonBlocking: true });
-  const handler = new SignalHandler(write.fd);
-  const former = new Map<number, Disposition>();
-  for (const signal of signals) former.set(signal, handler.install(signal));
+  const fitting = image && !programsAreObserved() ? mapImage(image) : undefined;
+  const program = fitting ?? new NativeProgram(catchProgram(signals));
+  program.buffer(ACTION).set(handlerAction(write.fd));
+  program.run();
+  program.throwFailure();
   const bytes = new Uint8Array(64 * SIGNAL_BYTES);
   return caught = {
     fd: read.fd,
     read: () => takeSignals(read.fd, bytes),
     [Symbol.dispose]() {
-      for (const [signal, disposition] of former) restoreDisposition(signal, disposition);
+      for (const signal of signals) restoreAction(signal, program.buffer(formerAction(signal)));
+      program[Symbol.dispose]();
       caught = undefined;
       // A handler that is under way on another thread may still write: to this number, so it is never given to another.
       read.close();
