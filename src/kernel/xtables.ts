@@ -60,8 +60,10 @@ const XT_ERROR_TARGET = "ERROR";
 /** What iptables-legacy has at FORWARD. */
 export interface LegacyForward {
   readonly policy: "accept" | "drop";
-  /** Whether some rule accepts what comes in by the link, or goes out by it, whatever else it asks. */
-  readonly acceptsLink: boolean;
+  /** Whether a rule of the chain itself drops or rejects everything that gets so far. */
+  readonly dropsRest: boolean;
+  /** Links that rules accept, coming in or going out, whatever else they ask: names, or beginnings with a `+`. */
+  readonly accepts: readonly string[];
   /** Names of the chains that users and tools have made. */
   readonly chains: readonly string[];
 }
@@ -70,7 +72,7 @@ export interface LegacyForward {
  * The FORWARD chain of iptables-legacy's table `filter`; `undefined` where that table is not in use. It is not
  * asked for unless it is there, since to ask would load it. Throws the KernelError of the refusal (EPERM).
  */
-export function readLegacyForward({ link }: { link: string }): LegacyForward | undefined {
+export function readLegacyForward(): LegacyForward | undefined {
   if (!legacyTables().includes("filter")) return undefined;
   const doing = { operation: "read", subject: "the legacy iptables table filter" };
   const socket = check(syscall("socket", AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_IP), doing);
@@ -84,8 +86,9 @@ export function readLegacyForward({ link }: { link: string }): LegacyForward | u
     const info = IPT_GETINFO.decode(ask(IPT_SO_GET_INFO, IPT_GETINFO.encode({ name })));
     const entries = new Uint8Array(IPT_GET_ENTRIES.size + info.size);
     entries.set(IPT_GET_ENTRIES.encode({ name, size: info.size }));
-    const underflow = new Uint32Array(info.underflow.slice().buffer)[NF_INET_FORWARD] ?? 0;
-    return decodeForward(ask(IPT_SO_GET_ENTRIES, entries).subarray(IPT_GET_ENTRIES.size), { underflow, link });
+    const at = (offsets: Uint8Array) => new Uint32Array(offsets.slice().buffer)[NF_INET_FORWARD] ?? 0;
+    const chain = { begin: at(info.hook_entry), underflow: at(info.underflow) };
+    return decodeForward(ask(IPT_SO_GET_ENTRIES, entries).subarray(IPT_GET_ENTRIES.size), chain);
   } finally {
     syscall("close", socket);
   }
@@ -103,12 +106,13 @@ function legacyTables(): string[] {
 }
 
 /**
- * The entries of a table as the kernel gives them; `underflow` is the offset of FORWARD's policy.
- * Throws a RangeError where they are truncated.
+ * The entries of a table as the kernel gives them; `begin` is the offset of FORWARD's first rule, `underflow` that of its
+ * policy. Throws a RangeError where they are truncated.
  */
-export function decodeForward(entries: Uint8Array, at: { underflow: number; link: string }): LegacyForward {
+export function decodeForward(entries: Uint8Array, at: { begin: number; underflow: number }): LegacyForward {
   const chains: string[] = [];
-  let acceptsLink = false;
+  const accepts = new Set<string>();
+  let dropsRest = false;
   let policy: LegacyForward["policy"] = "accept";
   for (let offset = 0; offset < entries.length;) {
     const entry = IPT_ENTRY.decode(entries.subarray(offset));
@@ -121,11 +125,27 @@ export function decodeForward(entries: Uint8Array, at: { underflow: number; link
     } else if (name === "" && offset === at.underflow) {
       policy = XT_VERDICT.decode(data).verdict === XT_DROP ? "drop" : "accept";
     } else if (name === "" && XT_VERDICT.decode(data).verdict === XT_ACCEPT) {
-      acceptsLink ||= text(entry.iniface) === at.link || text(entry.outiface) === at.link;
+      for (const link of linksOf(entry)) accepts.add(link);
+    } else if (offset >= at.begin && offset < at.underflow && isUnconditional(entry)) {
+      dropsRest ||= name === "REJECT" || name === "" && XT_VERDICT.decode(data).verdict === XT_DROP;
     }
     offset += entry.next_offset;
   }
-  return { policy, acceptsLink, chains };
+  return { policy, dropsRest, accepts: [...accepts].sort(), chains };
+}
+
+type Entry = ReturnType<typeof IPT_ENTRY.decode>;
+
+/** The links a rule names, a beginning with the `+` that iptables leaves there. */
+function linksOf({ iniface, outiface }: Entry): string[] {
+  return [text(iniface), text(outiface)].filter((name) => name !== "");
+}
+
+/** Neither addresses nor links nor a protocol are asked for, nor anything by an extension. */
+function isUnconditional(entry: Entry): boolean {
+  const asked = [entry.addresses, entry.iniface_mask, entry.outiface_mask];
+  return entry.target_offset === IPT_ENTRY.size && entry.proto === 0 && entry.flags === 0 && entry.invflags === 0 &&
+    asked.every((bytes) => bytes.every((byte) => byte === 0));
 }
 
 function text(bytes: Uint8Array): string {

@@ -26,15 +26,15 @@ const ENTRIES =
   "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000" +
   "000000000000000000000000000000007000b000000000000000000000000000000000000000000040004552524f52000000000000000000" +
   "000000000000000000000000000000004552524f52000000000000000000000000000000000000000000000000000000";
-const FORWARD_POLICY = 304;
+/** Offsets of the first rule of FORWARD and of its policy. */
+const FORWARD = { begin: 152, underflow: 304 };
 
 describe("a legacy table", () => {
   const entries = Uint8Array.fromHex(ENTRIES);
 
   test("tells the policy, the chains and whether a link is accepted", () => {
-    const forward = decodeForward(entries, { underflow: FORWARD_POLICY, link: "skbr0" });
-    expect(forward).toEqual({ policy: "drop", acceptsLink: true, chains: ["MINE"] });
-    expect(decodeForward(entries, { underflow: FORWARD_POLICY, link: "skbr1" }).acceptsLink).toBe(false);
+    const forward = decodeForward(entries, FORWARD);
+    expect(forward).toEqual({ policy: "drop", dropsRest: false, accepts: ["skbr0"], chains: ["MINE"] });
   });
 
   test("that is damaged is refused with a RangeError or read, in bounded time", () => {
@@ -43,7 +43,7 @@ describe("a legacy table", () => {
         const damaged = entries.slice(0, at % 7 === 0 ? at : undefined);
         damaged[Math.min(at, damaged.length - 1)] = value;
         try {
-          decodeForward(damaged, { underflow: FORWARD_POLICY, link: "skbr0" });
+          decodeForward(damaged, FORWARD);
         } catch (error) {
           expect(error).toBeInstanceOf(RangeError);
         }

@@ -77,10 +77,12 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
   undo.defer(() => executor.undo());
   try {
     // 1. The network is healthy, and stays: nobody takes it away until the record says that we are on it.
+    const pairs = options.mode.kind === "ptp" ? await pairPool(paths) : null;
     const bridge = await ensureBridge(executor, paths);
     using _lock = bridge.lock;
     // 2. An address nobody else has; the record says so before any link exists.
-    const attaching = await lease({ paths, record, options, bridge });
+    const pool = pairs ?? bridgePool(bridge);
+    const attaching = lease({ paths, record, options, pool, mtu: bridge.state.mtu });
     undo.defer(() => releaseAddress(paths, record));
     // 3. A namespace of its own, and sockets opened inside.
     const inside = await makeNamespace(executor, { listener, loopback: "up" });
@@ -96,7 +98,7 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
     if (ptp) undo.defer(() => executor.run(ptp.planPtpDetach(attachment)));
     undo.defer(() => removeIfJoined(executor, { paths, record }));
     remember(paths, record);
-    const notices = bridge.state.notices;
+    const notices = bridge.state.notices[options.mode.kind === "ptp" ? "ptp" : "bridge"];
     const settle = () => settlePair(executor, { ...attaching, route: inside.route });
     const owned = undo.move();
     return {
@@ -128,21 +130,20 @@ async function attachNothing({ listener }: AttachRequest, loopback: "up" | "down
   return { namespace: inside.namespace, record: null, notices: [], settle: nothing, release: () => inside.close() };
 }
 
-/** The pool that a mode takes its addresses from. */
-async function poolOf(paths: Paths, { mode }: NetworkOptions, { state }: ReadyBridge): Promise<LeasePool> {
-  if (mode.kind === "bridge") {
-    const { address: gateway } = parseIpv4Network(state.gateway);
-    return { network: BRIDGE_NETWORK, subnet: parseIpv4Network(state.subnet), gateway };
-  }
+function bridgePool({ state }: ReadyBridge): LeasePool {
+  const { address: gateway } = parseIpv4Network(state.gateway);
+  return { network: BRIDGE_NETWORK, subnet: parseIpv4Network(state.subnet), gateway };
+}
+
+async function pairPool(paths: Paths): Promise<LeasePool> {
   const { ptpPool } = await import("./ptp.ts");
   return ptpPool(paths);
 }
 
 /** Takes an address and records everything that is decided with it. */
-async function lease(
-  { paths, record, options, bridge }: Omit<AttachRequest, "listener"> & { bridge: ReadyBridge },
-): Promise<Attaching> {
-  const pool = await poolOf(paths, options, bridge);
+function lease(
+  { paths, record, options, pool, mtu }: Omit<AttachRequest, "listener"> & { pool: LeasePool; mtu: number },
+): Attaching {
   const { id, name } = record.record;
   const former = isMadeUp(name) ? undefined : readFormerAddress(paths, pool.network, name);
   const address = takeLease(paths, pool, {
@@ -156,7 +157,7 @@ async function lease(
     pool,
     id,
     address,
-    mtu: bridge.state.mtu,
+    mtu,
     formerMac: keepsMac ? former.mac : null,
   });
   record.update({ attachment });

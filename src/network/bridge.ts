@@ -47,8 +47,8 @@ export interface BridgeState {
   readonly legacy: string;
   /** Whether the administrator had made the host a router (ip_forward=1): then our rules let it be one. */
   readonly router: boolean;
-  /** What other tools' firewalls do to our traffic, one sentence each. */
-  readonly notices: readonly string[];
+  /** What other tools' firewalls do to the traffic of each network, one sentence each. */
+  readonly notices: { readonly bridge: readonly string[]; readonly ptp: readonly string[] };
 }
 
 /** A healthy bridge, with the network lock held shared: until it is given back, nobody takes the network away. */
@@ -122,7 +122,7 @@ async function legacyText(): Promise<string> {
   using names = new Descriptor(file);
   if (readAll(names.fd).length === 0) return "";
   const { readLegacyForward } = await import("../kernel/xtables.ts");
-  return describeLegacy(readLegacyForward({ link: BRIDGE_LINK }));
+  return describeLegacy(readLegacyForward());
 }
 
 /** What {@link BridgeState.legacy} says of an answer. */

@@ -12,11 +12,14 @@ import type { Element } from "../kernel/nftables/element.ts";
 import type { Expression } from "../kernel/nftables/expression.ts";
 import type { NftOperation } from "../kernel/nftables/operation.ts";
 import type { SetDefinition } from "../kernel/nftables/set.ts";
+import type { Ipv4Network } from "../kernel/ipv4.ts";
 import {
+  addressIn,
   clampSegments,
   ctState,
   destinationIs,
   dnatTo,
+  linkBegins,
   linkIn,
   linkIs,
   noRouteBack,
@@ -266,22 +269,31 @@ export function resolverTable({ udpPort, tcpPort }: { udpPort: number; tcpPort: 
 
 /** How a rule of ours in another tool's chain is known again. */
 export const DOCKER_USER_COMMENT = "skdocker";
-const DOCKER_USER = { family: "ip", table: "filter", chain: "DOCKER-USER" } as const;
+export const DOCKER_USER = { family: "ip", table: "filter", chain: "DOCKER-USER" } as const;
 
 /**
  * Rules for the chain that dockerd keeps for others, so that its `FORWARD DROP` does not swallow our traffic.
  * Only what iptables-nft can list is used: one expression that it does not know (ct, lookups in named sets) and
  * `iptables -L` refuses the whole table, dockerd with it. Letting in all that goes to our link is safe: what may
- * enter is decided by our own table, which an accept here does not override.
+ * enter is decided by our own table, which an accept here does not override. The host ends of ptp pairs are known by
+ * the beginning of their names, which dockerd's share, and by the range of their addresses.
  */
-export function dockerUserRules({ link }: { link: string }): NftOperation[] {
-  const rule = (field: "iifname" | "oifname"): NftOperation => ({
+export function dockerUserRules(
+  { link, pairs }: { link: string; pairs: { prefix: string; range: Ipv4Network } | null },
+): NftOperation[] {
+  const rule = (expressions: Expression[]): NftOperation => ({
     verb: "insert",
     rule: {
       ...DOCKER_USER,
-      expressions: [...linkIs(field, link), { expr: "counter" }, ...accept()],
+      expressions: [...expressions, { expr: "counter" }, ...accept()],
       comment: DOCKER_USER_COMMENT,
     },
   });
-  return [rule("iifname"), rule("oifname")];
+  const rules = [rule(linkIs("iifname", link)), rule(linkIs("oifname", link))];
+  if (pairs) {
+    const { prefix, range } = pairs;
+    rules.push(rule([...linkBegins("iifname", prefix), ...addressIn("saddr", range)]));
+    rules.push(rule([...linkBegins("oifname", prefix), ...addressIn("daddr", range)]));
+  }
+  return rules;
 }

@@ -100,7 +100,7 @@ test("the resolver's table leads both protocols to their ports", () => {
 });
 
 test("dockerd's chain gets rules of nothing that iptables could not list", () => {
-  expect(lines(dockerUserRules({ link: "skbr0" }))).toEqual([
+  expect(lines(dockerUserRules({ link: "skbr0", pairs: null }))).toEqual([
     `nft insert rule ip filter DOCKER-USER 'iifname "skbr0" counter accept comment "skdocker"'`,
     `nft insert rule ip filter DOCKER-USER 'oifname "skbr0" counter accept comment "skdocker"'`,
   ]);

@@ -24,10 +24,14 @@ export interface ForwardDrop {
 
 /** Whose traffic is asked about. */
 export interface OurTraffic {
-  /** The bridge, or the host end of a ptp pair. */
+  /** The bridge, or the host end of a ptp pair, whether there is one of that name or not. */
   readonly link: string;
+  /** Of ptp pairs, whose host ends are many: where their addresses are, `10.251.0.0/16`. */
+  readonly range?: string;
   /** An IPv4 address behind it, for rules that go by address. */
   readonly address?: string;
+  /** Packets from one container to another pass the hook: they always do between pairs, with br_netfilter on a bridge. */
+  readonly within?: boolean;
   /** The link that leads out, for rules that name it. */
   readonly uplink?: string;
 }
@@ -58,7 +62,7 @@ interface Place {
   readonly chain: Chain;
 }
 
-function dropReason({ table, chain }: Place, { link, address, uplink }: OurTraffic): string | undefined {
+function dropReason({ table, chain }: Place, { link, address, uplink, within }: OurTraffic): string | undefined {
   const out = probeChain(table, chain, {
     iifname: link,
     state: "new",
@@ -72,45 +76,68 @@ function dropReason({ table, chain }: Place, { link, address, uplink }: OurTraff
     ...(uplink === undefined ? {} : { iifname: uplink }),
     ...(address === undefined ? {} : { destination: address }),
   });
-  return back.drops ? `${back.reason} (answers only)` : undefined;
+  if (back.drops) return `${back.reason} (answers only)`;
+  if (within !== true) return undefined;
+  const between = probeChain(table, chain, {
+    iifname: link,
+    oifname: link,
+    state: "new",
+    ...(address === undefined ? {} : { source: address, destination: address }),
+  });
+  return between.drops ? `${between.reason} (from one to another)` : undefined;
 }
 
-function remedy({ table, chain }: Place, { link }: OurTraffic): { remedy: string; docker: boolean } {
+function remedy({ table, chain }: Place, ours: OurTraffic): { remedy: string; docker: boolean } {
+  const { link, range } = ours;
   const has = (test: (name: string) => boolean) => table.chains.some(({ name }) => test(name));
   const iptables = table.family === "ip" && table.name === "filter" && chain.name === "FORWARD";
   if (iptables && has((name) => name === "DOCKER-USER")) {
-    return { remedy: iptablesRemedy("DOCKER-USER", link), docker: true };
+    return { remedy: iptablesRemedy("DOCKER-USER", ours), docker: true };
   }
   if (iptables && has((name) => name.startsWith("ufw-"))) {
-    return { remedy: `ufw route allow in on ${link}`, docker: false }; // answers it lets through by itself
+    // Answers it lets through by itself.
+    return { remedy: `ufw route allow ${range === undefined ? `in on ${link}` : `from ${range}`}`, docker: false };
   }
   if (table.name === "firewalld") {
-    const command = `firewall-cmd --zone=trusted --add-interface=${link}`;
+    const which = range === undefined ? `--add-interface=${link}` : `--add-source=${range}`;
+    const command = `firewall-cmd --zone=trusted ${which}`;
     return { remedy: `${command}; ${command} --permanent`, docker: false };
   }
-  return { remedy: iptables ? iptablesRemedy("FORWARD", link) : nftRemedy({ table, chain }, link), docker: false };
+  return { remedy: iptables ? iptablesRemedy("FORWARD", ours) : nftRemedy({ table, chain }, ours), docker: false };
 }
 
-function iptablesRemedy(chain: string, link: string): string {
-  return `iptables -I ${chain} -i ${link} -j ACCEPT; ` +
-    `iptables -I ${chain} -o ${link} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`;
+/** All host ends of ptp pairs begin so; others' do, too, so the range is always asked for as well. */
+export const PAIRS = "veth";
+
+function iptablesRemedy(chain: string, { link, range }: OurTraffic): string {
+  const out = range === undefined ? `-i ${link}` : `-i ${PAIRS}+ -s ${range}`;
+  const back = range === undefined ? `-o ${link}` : `-o ${PAIRS}+ -d ${range}`;
+  return `iptables -I ${chain} ${out} -j ACCEPT; ` +
+    `iptables -I ${chain} ${back} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`;
 }
 
-function nftRemedy({ table, chain }: Place, link: string): string {
+function nftRemedy({ table, chain }: Place, { link, range }: OurTraffic): string {
   const insert = `nft insert rule ${table.family} ${table.name} ${chain.name}`;
-  return `${insert} iifname ${link} accept; ${insert} oifname ${link} ct state established,related accept`;
+  const out = range === undefined ? `iifname ${link}` : `iifname '"${PAIRS}*"' ip saddr ${range}`;
+  const back = range === undefined ? `oifname ${link}` : `oifname '"${PAIRS}*"' ip daddr ${range}`;
+  return `${insert} ${out} accept; ${insert} ${back} ct state established,related accept`;
 }
 
 /** The same of iptables-legacy, whose rules nf_tables does not show. skdocker does not change them. */
-export function legacyForwardDrop(forward: LegacyForward | undefined, { link }: OurTraffic): ForwardDrop | undefined {
-  if (forward === undefined || forward.policy === "accept" || forward.acceptsLink) return undefined;
+export function legacyForwardDrop(forward: LegacyForward | undefined, ours: OurTraffic): ForwardDrop | undefined {
+  if (forward === undefined || (forward.policy === "accept" && !forward.dropsRest)) return undefined;
+  if (forward.accepts.some((pattern) => isNamed(pattern, ours.link))) return undefined;
   const chain = forward.chains.includes("DOCKER-USER") ? "DOCKER-USER" : "FORWARD";
   return {
     family: "ip",
     table: "filter",
     chain: "FORWARD",
-    reason: "by its policy (iptables-legacy)",
-    remedy: iptablesRemedy(chain, link).replaceAll("iptables ", "iptables-legacy "),
+    reason: `by ${forward.dropsRest ? "one of its rules" : "its policy"} (iptables-legacy)`,
+    remedy: iptablesRemedy(chain, ours).replaceAll("iptables ", "iptables-legacy "),
     docker: false,
   };
+}
+
+function isNamed(pattern: string, link: string): boolean {
+  return pattern.endsWith("+") ? link.startsWith(pattern.slice(0, -1)) : pattern === link;
 }

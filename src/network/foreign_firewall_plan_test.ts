@@ -83,7 +83,7 @@ test("a chain with the policy accept drops nothing", () => {
 });
 
 describe("iptables-legacy", () => {
-  const dropping = { policy: "drop", acceptsLink: false, chains: [] } as const;
+  const dropping = { policy: "drop", dropsRest: false, accepts: [], chains: [] } as const;
 
   test("drops by its policy", () => {
     expect(legacyForwardDrop(dropping, OURS)).toMatchObject({
@@ -98,7 +98,11 @@ describe("iptables-legacy", () => {
   });
 
   test("is content with a rule that accepts our link, with its policy accept, and with not being there", () => {
-    expect(legacyForwardDrop({ ...dropping, acceptsLink: true }, OURS)).toBeUndefined();
+    expect(legacyForwardDrop({ ...dropping, accepts: ["skbr0"] }, OURS)).toBeUndefined();
+    expect(legacyForwardDrop({ ...dropping, accepts: ["sk+"] }, OURS)).toBeUndefined();
+    expect(legacyForwardDrop({ ...dropping, accepts: ["skbr1"] }, OURS)).toBeDefined();
+    expect(legacyForwardDrop({ ...dropping, policy: "accept", dropsRest: true }, OURS)?.reason)
+      .toBe("by one of its rules (iptables-legacy)");
     expect(legacyForwardDrop({ ...dropping, policy: "accept" }, OURS)).toBeUndefined();
     expect(legacyForwardDrop(undefined, OURS)).toBeUndefined();
   });

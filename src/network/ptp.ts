@@ -8,6 +8,7 @@ import {
   parseIpv4Network,
 } from "../kernel/ipv4.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "../kernel/netlink/socket.ts";
+import { removeFile } from "../kernel/files.ts";
 import { takeLock } from "../store/lock.ts";
 import { type NetworkIntent, readNetwork, writeNetwork } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
@@ -19,7 +20,7 @@ import { freeRange, ptpCandidates } from "./range.ts";
 /** The name under which ptp pairs lease their addresses. */
 export const PTP_NETWORK = "ptp";
 
-/** The pool of the pairs; its gateway is the host's address on each of them. */
+/** The pool of the pairs, to be asked for before the bridge is looked at; its gateway is the host's address on each of them. */
 export function ptpPool(paths: Paths): LeasePool {
   return poolOf(readNetwork(paths, PTP_NETWORK) ?? chooseRange(paths));
 }
@@ -39,6 +40,8 @@ function chooseRange(paths: Paths): NetworkIntent {
   if (chosen) return chosen;
   const intent = findRange();
   writeNetwork(paths, intent);
+  // Other tools' firewalls must be looked at with this range in mind.
+  removeFile(paths.networkState("bridge"));
   return intent;
 }
 

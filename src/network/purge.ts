@@ -8,7 +8,8 @@ import type { NftOperation } from "../kernel/nftables/operation.ts";
 import type { Paths } from "../store/paths.ts";
 import { BRIDGE_LINK } from "./bridge.ts";
 import type { NetworkExecutor } from "./execute.ts";
-import { DOCKER_USER_COMMENT, FIREWALL, USER_FIREWALL } from "./firewall_plan.ts";
+import { DOCKER_USER, FIREWALL, USER_FIREWALL } from "./firewall_plan.ts";
+import { ourDockerRules } from "./foreign_firewalls.ts";
 import { readHostChanges } from "./host_changes.ts";
 import type { NetworkStep } from "./network_step.ts";
 import { findLink } from "./observe.ts";
@@ -43,7 +44,7 @@ function removeFirewall(executor: NetworkExecutor): void {
     operations.push({ verb: "delete", table: USER_FIREWALL });
   }
   for (const { handle } of ourDockerRules(executor)) {
-    operations.push({ verb: "delete", rule: { family: "ip", table: "filter", chain: "DOCKER-USER", handle } });
+    operations.push({ verb: "delete", rule: { ...DOCKER_USER, handle } });
   }
   executor.run(
     operations.map((operation): NetworkStep => ({ do: "change firewall", purpose: "undo", side: "host", operation })),
@@ -57,16 +58,6 @@ function userTableIsEmpty({ nft }: NetworkExecutor): boolean {
   const asMade = chains.length <= 1 && chains.every(({ base }) => base?.policy !== "drop");
   return asMade && dumpSets(nft, USER_FIREWALL).length === 0 &&
     dumpRules(nft, { family, table: name }).length === 0;
-}
-
-function ourDockerRules(executor: NetworkExecutor) {
-  try {
-    const rules = dumpRules(executor.nft, { family: "ip", table: "filter", chain: "DOCKER-USER" });
-    return rules.filter(({ comment }) => comment === DOCKER_USER_COMMENT);
-  } catch (error) {
-    if (isKernelError(error, "ENOENT")) return []; // no docker here, or no more
-    throw error;
-  }
 }
 
 function restoreSysctls(executor: NetworkExecutor, paths: Paths): void {

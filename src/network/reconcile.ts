@@ -2,11 +2,9 @@
  * Makes the bridge network what it shall be, from whatever is there: reads everything, plans, corrects. Under the
  * exclusive network lock; used by the first start, `net init`, `net reset`, and a start that found something changed.
  */
-import { firstAddress, formatIpv4Network, parseIpv4Network } from "../kernel/ipv4.ts";
 import type { NftOperation } from "../kernel/nftables/operation.ts";
-import { dumpRules, getTable } from "../kernel/nftables/dump.ts";
+import { getTable } from "../kernel/nftables/dump.ts";
 import { readGeneration } from "../kernel/nftables/generation.ts";
-import { readForwardTables } from "../kernel/nftables/forward_rules.ts";
 import { readLegacyForward } from "../kernel/xtables.ts";
 import { isKernelError } from "../../ffi/errno.ts";
 import { type Link, listLinks } from "../kernel/netlink/link.ts";
@@ -29,8 +27,8 @@ import {
 import { type BridgeNetwork, type ObservedBridge, planBridge, routedLinks, wantedFirewall } from "./bridge_plan.ts";
 import { hardenedParameters } from "./parameter_plan.ts";
 import type { NetworkExecutor } from "./execute.ts";
-import { DOCKER_USER_COMMENT, dockerUserRules, FIREWALL, ptpElements, USER_FIREWALL } from "./firewall_plan.ts";
-import { foreignForwardDrops, legacyForwardDrop } from "./foreign_firewall_plan.ts";
+import { FIREWALL, ptpElements, USER_FIREWALL } from "./firewall_plan.ts";
+import { meetForeignFirewalls } from "./foreign_firewalls.ts";
 import { readHostChanges, recordHostChanges, writeHostChanges } from "./host_changes.ts";
 import type { NetworkStep } from "./network_step.ts";
 import {
@@ -67,7 +65,8 @@ export function reconcile(executor: NetworkExecutor, paths: Paths, options: Reco
   }
   executor.run(steps);
   const generation = verifyFirewall(executor, wantedFirewall(network, observed));
-  const notices = meetForeignFirewalls(executor, { paths, network, observed });
+  const uplink = observed.uplinks[0]?.link;
+  const notices = meetForeignFirewalls(executor, paths, { network, uplink });
   recordLook(executor, paths, { network, intent, observed, router, notices, generation });
   return network;
 }
@@ -200,53 +199,6 @@ function linksTurnedOn(paths: Paths): string[] {
   return links;
 }
 
-/** Other tools' firewalls: dockerd's own door is used, anything else is told. */
-function meetForeignFirewalls(
-  executor: NetworkExecutor,
-  { paths, network, observed }: { paths: Paths; network: BridgeNetwork; observed: ObservedBridge },
-): string[] {
-  const uplink = observed.uplinks[0]?.link;
-  const subnet = parseIpv4Network(network.gateway);
-  const ours = {
-    link: network.link,
-    address: formatIpv4Network({ address: firstAddress(subnet), prefix: 32 }).replace("/32", ""),
-    ...(uplink === undefined ? {} : { uplink }),
-  };
-  const drops = foreignForwardDrops(
-    readForwardTables(executor.nft, { except: ["inet skdocker", "inet skdocker-user"] }),
-    ours,
-  );
-  const legacy = legacyForwardDrop(readLegacyForward({ link: network.link }), ours);
-  if (legacy) drops.push(legacy);
-  if (drops.some(({ docker }) => docker)) insertDockerUserRules(executor, { paths, link: network.link });
-  return drops.filter(({ docker }) => !docker).map(({ family, table, chain, reason, remedy }) =>
-    `chain "${chain}" of table "${family} ${table}" drops what containers send outside (${reason}); to let it pass: ${remedy}`
-  );
-}
-
-function insertDockerUserRules(executor: NetworkExecutor, { paths, link }: { paths: Paths; link: string }): void {
-  if (hasDockerUserRules(executor)) return;
-  recordHostChanges(paths, { dockerUser: true });
-  executor.run(
-    dockerUserRules({ link }).map((operation) => ({
-      do: "change firewall",
-      purpose: "docker",
-      side: "host",
-      operation,
-    })),
-  );
-}
-
-function hasDockerUserRules(executor: NetworkExecutor): boolean {
-  try {
-    const rules = dumpRules(executor.nft, { family: "ip", table: "filter", chain: "DOCKER-USER" });
-    return rules.some(({ comment }) => comment === DOCKER_USER_COMMENT);
-  } catch (error) {
-    if (isKernelError(error, "ENOENT")) return false;
-    throw error;
-  }
-}
-
 function recordLook(
   executor: NetworkExecutor,
   paths: Paths,
@@ -255,7 +207,7 @@ function recordLook(
     intent: NetworkIntent;
     observed: ObservedBridge;
     router: boolean;
-    notices: string[];
+    notices: BridgeState["notices"];
     generation: number;
   },
 ): void {
@@ -271,7 +223,7 @@ function recordLook(
     generation,
     uplinks: observed.uplinks.map(({ index, mtu }) => ({ index, mtu })),
     router,
-    legacy: describeLegacy(readLegacyForward({ link: network.link })),
+    legacy: describeLegacy(readLegacyForward()),
     notices,
   };
   writeIntentOnce(paths, intent);

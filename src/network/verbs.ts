@@ -25,7 +25,7 @@ export async function initNetwork(paths: Paths, { listener = SILENT }: VerbOptio
   try {
     const { state, lock } = await ensureBridge(executor, paths);
     lock.close();
-    return state.notices;
+    return state.notices.bridge;
   } catch (error) {
     executor.undo();
     throw error;

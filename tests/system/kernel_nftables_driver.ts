@@ -105,7 +105,7 @@ const SCENARIOS: Readonly<Record<string, (socket: NetlinkSocket, argument: strin
   docker: (socket) => {
     const drops = () => foreignForwardDrops(readForwardTables(socket, { except: [] }), { link: "skbr0" });
     const before = drops();
-    sendBatch(socket, dockerUserRules({ link: "skbr0" }));
+    sendBatch(socket, dockerUserRules({ link: "skbr0", pairs: null }));
     return { before, after: drops() };
   },
 
@@ -127,7 +127,7 @@ const SCENARIOS: Readonly<Record<string, (socket: NetlinkSocket, argument: strin
     })),
 
   legacy: () => {
-    const forward = readLegacyForward({ link: "skbr0" });
+    const forward = readLegacyForward();
     return { forward: forward ?? null, drop: legacyForwardDrop(forward, { link: "skbr0" }) ?? null };
   },
 };

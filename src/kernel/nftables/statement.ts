@@ -14,6 +14,7 @@ import { NFT_RT_TCPMSS } from "./expr/rt.ts";
 import { registerAfter } from "./expr/rule_text.ts";
 import type { Expression } from "./expression.ts";
 import { familyNumber } from "./family.ts";
+import type { Ipv4Network } from "../ipv4.ts";
 import { parseValue, valueLength, type ValueType } from "./value_type.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -30,6 +31,26 @@ function loadLink(field: LinkField, dreg: number): Expression {
 /** `iifname "eth0"`. Throws a RangeError for text that is no interface name. */
 export function linkIs(field: LinkField, name: string): Expression[] {
   return [loadLink(field, NFT_REG_1), equal(parseValue("ifname", name))];
+}
+
+/** `iifname "veth*"`, in iptables' words `-i veth+`. */
+export function linkBegins(field: LinkField, prefix: string): Expression[] {
+  return [loadLink(field, NFT_REG_1), equal(new TextEncoder().encode(prefix))];
+}
+
+/** `ip saddr 10.251.0.0/16`, in a table of family `ip`. */
+export function addressIn(field: "saddr" | "daddr", network: Ipv4Network): Expression[] {
+  const mask = network.prefix === 0 ? 0 : -1 << (32 - network.prefix);
+  const bytes = (word: number) => Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word);
+  const offset = field === "saddr" ? 12 : 16; // RFC 791
+  return [
+    { expr: "payload", dreg: NFT_REG_1, base: NFT_PAYLOAD_NETWORK_HEADER, offset, len: 4 },
+    {
+      ...{ expr: "bitwise", sreg: NFT_REG_1, dreg: NFT_REG_1, op: NFT_BITWISE_BOOL, len: 4 },
+      ...{ mask: bytes(mask), xor: new Uint8Array(4) },
+    },
+    equal(bytes(network.address & mask)),
+  ];
 }
 
 /** `iifname @set`, `oifname != @set`, `iifname . oifname @set`. */
