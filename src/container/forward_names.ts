@@ -1,6 +1,7 @@
 /** The name server that a container finds at 127.0.0.11, as a service beside it. */
 import type { Attachment } from "../network/attach.ts";
 import type { NetworkStep } from "../network/network_step.ts";
+import { followHostServers } from "../network/host_servers.ts";
 import { resolverService } from "../network/resolver.ts";
 import { openResolverSockets } from "../network/resolver_sockets.ts";
 import { serverAddresses } from "../network/resolver_upstream.ts";
@@ -27,5 +28,5 @@ export function forwardNames(
   if (!namespace) throw new Error("a container on the host's network needs no name server");
   const { ports, ...sockets } = openResolverSockets(namespace.fd, listener);
   record?.update({ resolver: ports });
-  return undo.use(resolverService({ ...sockets, servers: serverAddresses(upstreams) }));
+  return undo.use(resolverService({ ...sockets, servers: serverAddresses(upstreams), follow: followHostServers() }));
 }

@@ -94,10 +94,15 @@ export function planResolvConf({ hostText, options }: ResolvConfRequest): Resolv
   const changed = options.dns.length + options.dnsSearch.length + options.dnsOptions.length > 0;
   if (hostText !== null && !changed && isPlain(hostText)) return { text: hostText, forwarder: null };
   const host = parseResolvConf(hostText ?? "");
-  const asked = host.nameservers.length > 0 ? host.nameservers.slice(0, MAXNS) : [LIBC_DEFAULT];
+  const asked = serversAsked(host) ?? [LIBC_DEFAULT];
   const forwarder = needsForwarder(options, asked) ? { upstreams: asked } : null;
   if (!changed && !forwarder) return { text: hostText ?? "", forwarder };
   return { text: formatResolvConf(replaceParts(host, { options, forwarder }), forwarder), forwarder };
+}
+
+/** The servers that libc asks of those in a file; `undefined` where it names none. */
+export function serversAsked({ nameservers }: ResolvConf): readonly string[] | undefined {
+  return nameservers.length > 0 ? nameservers.slice(0, MAXNS) : undefined;
 }
 
 /** Whether a file names servers, none of them by IPv6 or on a loopback: seen without reading it line by line. */

@@ -33,6 +33,8 @@ export interface ResolverOptions extends Pick<ResolverSockets, "udp" | "tcp"> {
   readonly reactor: Reactor;
   /** Socket addresses of the host's servers, in order of preference: see `serverAddresses`. */
   readonly servers: readonly Uint8Array[];
+  /** Asked at each query: other servers from now on, `undefined` while they are the same. */
+  readonly follow?: () => readonly Uint8Array[] | undefined;
   /** Milliseconds until the next server is asked; for tests. */
   readonly patience?: number;
 }
@@ -61,7 +63,7 @@ export function resolverService(options: Omit<ResolverOptions, "reactor">): Reso
  */
 export class Resolver implements Disposable {
   readonly #options: ResolverOptions;
-  readonly #servers: Servers;
+  #servers: Servers;
   readonly #exchanges = new Set<Exchange>();
   readonly #connections = new Set<Connection>();
   readonly #buffer = new Uint8Array(MESSAGE_SIZE);
@@ -113,6 +115,8 @@ export class Resolver implements Disposable {
       answer(errorAnswer(message, verdict.kind === "refuse" ? verdict.rcode : RCODE.SERVFAIL), null);
       return true;
     }
+    const others = this.#options.follow?.();
+    if (others) this.#servers = new Servers(others);
     const exchange = new Exchange({ message, end: verdict.end }, {
       reactor: this.#options.reactor,
       servers: this.#servers,

@@ -200,7 +200,7 @@ test("iptables-legacy is read where it is in use, and not brought into use", () 
   expect(inside("cat /proc/net/ip_tables_names")).toBe("");
   inside("iptables-legacy -P FORWARD DROP; iptables-legacy -N MINE");
   expect(drive("legacy")).toMatchObject({
-    forward: { policy: "drop", acceptsLink: false, chains: ["MINE"] },
+    forward: { policy: "drop", dropsRest: false, accepts: [], chains: ["MINE"] },
     drop: { chain: "FORWARD" },
   });
   inside("iptables-legacy -A FORWARD -p tcp -i skbr0 -m comment --comment x -j ACCEPT");
