@@ -15,6 +15,7 @@ export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
+const SO_RCVBUFFORCE = 33;
 const SO_ERROR = 4;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -124,4 +125,13 @@ export function localPort(fd: number): number {
     subject: `descriptor ${fd}`,
   });
   return SOCKADDR_IN.decode(address).sin_port;
+}
+
+/** How many bytes (the kernel's own for each datagram counted) may wait to be received. */
+export function setReceiveMemory(fd: number, bytes: number): void {
+  const value = Int32Array.of(bytes);
+  check(syscall("setsockopt", fd, SOL_SOCKET, SO_RCVBUFFORCE, addressOf(new Uint8Array(value.buffer)), 4), {
+    operation: "set the receive memory of",
+    subject: "a socket",
+  });
 }

@@ -4,7 +4,14 @@
  * Not on port 53: the container may bind 0.0.0.0:53 itself, and would get EADDRINUSE. Rules in its namespace lead
  * 127.0.0.11:53 to these ports. All of it ends with the namespace, so nothing has to be taken back.
  */
-import { encodeEndpoint, localPort, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM } from "../kernel/datagram.ts";
+import {
+  encodeEndpoint,
+  localPort,
+  setReceiveMemory,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from "../kernel/datagram.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
 import { openSocketsIn } from "../kernel/namespaces.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../kernel/netlink/socket.ts";
@@ -17,6 +24,8 @@ import { describeStep, type NetworkStep } from "./network_step.ts";
 const AF_INET = 2;
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
+/** For a thousand and more questions at once: one that finds no room is asked again by libc after five seconds. */
+const RECEIVE_MEMORY = 1 << 20;
 /** Connections the kernel completes before they are accepted. */
 const BACKLOG = 16;
 
@@ -49,6 +58,7 @@ export function openResolverSockets(
     Descriptor,
   ];
   try {
+    setReceiveMemory(udp.fd, RECEIVE_MEMORY);
     using netlink = NetlinkSocket.adopt(rules.release(), NETLINK_NETFILTER);
     const ports = { udpPort: localPort(udp.fd), tcpPort: localPort(tcp.fd) };
     const operations = resolverTable(ports);

@@ -204,5 +204,5 @@ test("iptables-legacy is read where it is in use, and not brought into use", () 
     drop: { chain: "FORWARD" },
   });
   inside("iptables-legacy -A FORWARD -p tcp -i skbr0 -m comment --comment x -j ACCEPT");
-  expect(drive("legacy")).toMatchObject({ forward: { acceptsLink: true }, drop: null });
+  expect(drive("legacy")).toMatchObject({ forward: { accepts: ["skbr0"] }, drop: null });
 });

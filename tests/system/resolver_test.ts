@@ -175,7 +175,8 @@ describe("a hostile container", () => {
     expect(most).toBeLessThan(320);
     const kilobytes = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
     expect(kilobytes).toBeLessThan(200_000);
-    expect(dig("+short", "host.test")).toBe("10.0.24.5\n");
+    // What still waits is answered first, by SERVFAIL where too much of it is on its way.
+    await until("the backlog to be worked off", () => dig("+short", "host.test") === "10.0.24.5\n", { timeout: 2000 });
   });
 });
 

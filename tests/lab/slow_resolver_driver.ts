@@ -3,6 +3,7 @@
  * argument, on the address of its first, by UDP. Run with bun inside a lab.
  */
 import { createSocket } from "node:dgram";
+import { writeSync } from "node:fs";
 
 const [address = "127.0.0.1", delay = "0"] = process.argv.slice(2);
 const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
@@ -18,7 +19,7 @@ socket.on("message", (query, client) => {
   answer.writeUInt32BE(0, 8);
   setTimeout(() => socket.send(answer, client.port, client.address), Number(delay));
 });
-socket.bind(53, address, () => console.log("serving"));
+socket.bind(53, address, () => writeSync(1, "serving\n"));
 
 function question(query: Uint8Array): Uint8Array {
   let end = 12;

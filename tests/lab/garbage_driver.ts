@@ -5,7 +5,7 @@ import { seeded } from "./breakages.ts";
 const [seed = "1", count = "1"] = process.argv.slice(2);
 const random = seeded(Number(seed));
 const socket = createSocket("udp4");
-const QUERY = Uint8Array.fromHex("1234010000010000000000000473706c69740474657374000001000100");
+const QUERY = Uint8Array.fromHex("1234010000010000000000000573706c697404746573740000010001");
 
 /** Half of them are noise, half a good query with some octets changed, cut off or with more behind it. */
 function datagram(): Uint8Array {
