@@ -63,6 +63,11 @@ export class NetworkExecutor implements Disposable {
     this.#indexes.set(`container ${link}`, index);
   }
 
+  /** The index of a link of the host's. Throws the KernelError ENODEV where there is none. */
+  hostIndex(link: string): number {
+    return this.#index("host", link);
+  }
+
   /** Remembers a host link's index, so that it need not be asked for. */
   knowIndex(link: string, index: number): void {
     this.#indexes.set(`host ${link}`, index);

@@ -91,7 +91,7 @@ function correctNeighbour(
   executor: NetworkExecutor,
   { attachment, bridge }: { attachment: AttachmentRecord; bridge: string },
 ) {
-  const index = getLink(executor.host, bridge).index;
+  const index = executor.hostIndex(bridge);
   try {
     const { mac } = getNeighbour(executor.host, { link: index, address: parseIpv4(attachment.ip) });
     if (mac === undefined || mac === attachment.mac) return;
