@@ -42,7 +42,7 @@ import type { PreparedChild } from "./child.ts";
 import { isPlain, plainChild, plainFiles } from "./plain_child.ts";
 import { openRootfs, prepareFiles } from "./prepare_files.ts";
 import type { RunRequest } from "./request.ts";
-import { checkStreams, type ContainerStdio, InheritedStdio } from "./stdio.ts";
+import { checkStreams, type ContainerStdio, handedStdio } from "./stdio.ts";
 import { catchForwardedSignals, type Service, supervise } from "./supervise.ts";
 import { UndoStack } from "../undo.ts";
 
@@ -258,7 +258,12 @@ async function makeTerminal(
 }
 
 async function makeStdio({ interactive }: RunRequest, terminal: ContainerTerminal | null): Promise<ContainerStdio> {
-  if (!terminal) return new InheritedStdio({ interactive });
+  if (!terminal) {
+    const handed = handedStdio({ interactive });
+    if (handed) return handed;
+    const { PumpedStdio } = await import("./pumped_stdio.ts");
+    return new PumpedStdio({ interactive });
+  }
   const { TerminalStdio } = await import("./terminal_stdio.ts");
   return new TerminalStdio(terminal, { interactive });
 }

@@ -8,13 +8,9 @@
  * stay with us and their bytes go through a pipe, for the null device the container gets its own, and a directory is
  * refused.
  */
-import { Descriptor } from "../kernel/descriptor.ts";
-import { fileStatus, isAnonymousPipe, tryOpen } from "../kernel/files.ts";
-import { O_NOCTTY, O_NONBLOCK, O_WRONLY } from "../kernel/open_flags.ts";
-import { pipe, setNonBlocking } from "../kernel/pipes.ts";
+import { fileStatus, isAnonymousPipe } from "../kernel/files.ts";
 import type { Reactor } from "../kernel/reactor.ts";
 import { UserError } from "../user_error.ts";
-import { Pump, type PumpEnd } from "./pump.ts";
 import type { StreamSource } from "./start_plan.ts";
 
 /** The stdio of one container, whoever is at the other end: this process's own, a pty, later a monitor's. */
@@ -39,7 +35,7 @@ const STREAM_NAMES = ["input", "output", "error"] as const;
  * What a container gets for descriptor `fd` of ours without our moving its bytes; `undefined` where we must. Throws a
  * {@link UserError} for a directory.
  */
-function handedOver(fd: 0 | 1 | 2): StreamSource | undefined {
+export function handedOver(fd: 0 | 1 | 2): StreamSource | undefined {
   const { type, rdevMajor, rdevMinor } = fileStatus(fd);
   if (type === "directory") throw new UserError(`Standard ${STREAM_NAMES[fd]} is a directory`);
   if (type === "socket" || (type === "pipe" && isAnonymousPipe(fd))) return fd;
@@ -54,81 +50,18 @@ export function checkStreams({ interactive }: { interactive: boolean }): void {
   handedOver(2);
 }
 
-/**
- * Our descriptor `fd` as the sink of a pump. A terminal is opened once more, so that O_NONBLOCK is ours alone (the
- * open file behind `fd` is shared with the shell); where it cannot be, it is given little at a time.
- */
-export function outputEnd(fd: 1 | 2): PumpEnd {
-  if (fileStatus(fd).type !== "character device") return { fd };
-  const own = tryOpen(`/proc/self/fd/${fd}`, { flags: O_WRONLY | O_NONBLOCK | O_NOCTTY });
-  if (own < 0) return { fd, most: 512 };
-  const owner = new Descriptor(own);
-  return { fd: owner.fd, owner };
-}
-
-/** The stdio of a container without a terminal, connected to this process's own 0, 1 and 2. */
-export class InheritedStdio implements ContainerStdio {
-  readonly child: readonly [StreamSource, StreamSource, StreamSource];
-  readonly owned: number[] = [];
-  /** Ends that are the child's; ours are closed once it exists. */
-  readonly #childEnds: Descriptor[] = [];
-  readonly #input: Pump | undefined;
-  readonly #outputs: Pump[] = [];
-
-  /** `interactive`: whether our standard input reaches the container; else it reads the null device. */
-  constructor({ interactive }: { interactive: boolean }) {
-    const outputs = [this.#output(1), this.#output(2)] as const;
-    let input = interactive ? handedOver(0) : "null";
-    // cat(1) and others splice: waiting for a socket, the kernel keeps the pipe that they write to locked, and us in
-    // read(2) of it, O_NONBLOCK or not, where even SIGKILL is not heard.
-    if (input === 0 && this.#outputs.length > 0 && fileStatus(0).type === "socket") input = undefined;
-    if (input === undefined) {
-      const { read, write } = pipe();
-      setNonBlocking(write.fd, true);
-      this.#input = new Pump({ source: { fd: 0 }, sink: { fd: write.fd, owner: write } });
-      input = this.#keep(read);
-      this.owned.push(0);
-    }
-    this.child = [input, ...outputs];
-  }
-
-  #output(fd: 1 | 2): StreamSource {
-    const same = handedOver(fd);
-    if (same !== undefined) return same;
-    const { read, write } = pipe();
-    setNonBlocking(read.fd, true);
-    this.#outputs.push(new Pump({ source: { fd: read.fd, owner: read }, sink: outputEnd(fd) }));
-    this.owned.push(fd);
-    return this.#keep(write);
-  }
-
-  #keep(end: Descriptor): number {
-    this.#childEnds.push(end);
-    return end.fd;
-  }
-
-  childStarted(): void {
-    for (const end of this.#childEnds.splice(0)) end.close();
-  }
-
-  attach(reactor: Reactor): void {
-    this.#input?.attach(reactor);
-    for (const output of this.#outputs) output.attach(reactor);
-  }
-
-  resized(): void {
-    // Without a terminal inside there is nothing to tell.
-  }
-
-  drained(): boolean {
-    let all = true;
-    for (const output of this.#outputs) if (!output.drain()) all = false;
-    return all;
-  }
-
-  [Symbol.dispose](): void {
-    this.childStarted();
-    this.#input?.[Symbol.dispose]();
-    for (const output of this.#outputs) output[Symbol.dispose]();
-  }
+/** The stdio of a container whose streams can all be handed over; null where one of them can not. */
+export function handedStdio({ interactive }: { interactive: boolean }): ContainerStdio | null {
+  const [input, output, error] = [interactive ? handedOver(0) : "null", handedOver(1), handedOver(2)];
+  if (input === undefined || output === undefined || error === undefined) return null;
+  const nothing = () => undefined;
+  return {
+    child: [input, output, error],
+    owned: [],
+    childStarted: nothing,
+    attach: nothing,
+    resized: nothing,
+    drained: () => true,
+    [Symbol.dispose]: nothing,
+  };
 }

@@ -9,7 +9,8 @@ import type { ContainerTerminal } from "../kernel/pty.ts";
 import type { Reactor } from "../kernel/reactor.ts";
 import { enterRawMode, isTerminal, setWindowSize, windowSize } from "../kernel/terminal.ts";
 import { Pump } from "./pump.ts";
-import { type ContainerStdio, outputEnd } from "./stdio.ts";
+import { outputEnd } from "./pumped_stdio.ts";
+import type { ContainerStdio } from "./stdio.ts";
 
 /** A container's terminal, connected to this process's own 0 and 1. */
 export class TerminalStdio implements ContainerStdio {

@@ -355,6 +355,34 @@ static void watch(const char *path) {
   }
 }
 
+static void leave(int signal) { _exit(40 + signal); }
+
+/*
+ * Keeps the pipes locked that standard output and standard input are, if they are: a splice waits for a socket with
+ * the pipe's lock held, and who reads or writes the pipe's other end waits for that. Ends at SIGTERM.
+ */
+static void freeze(void) {
+  int pair[2], other[2];
+  socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+  socketpair(AF_UNIX, SOCK_STREAM, 0, other);
+  signal(SIGTERM, leave);
+  if (fork() == 0) {
+    for (;;) syscall(SYS_splice, pair[0], 0, 1, 0, 4096, 0);
+  }
+  if (fork() == 0) { /* a socket that takes no more, fed from standard input */
+    char junk[65536] = { 0 };
+    fcntl(other[0], F_SETFL, O_NONBLOCK);
+    while (write(other[0], junk, sizeof junk) > 0) continue;
+    while (write(other[0], junk, 1) > 0) continue;
+    fcntl(other[0], F_SETFL, 0);
+    for (;;) syscall(SYS_splice, 0, 0, other[0], 0, 4096, 0);
+  }
+  usleep(100000);
+  fprintf(stderr, "frozen\n"); /* and now there is something to read */
+  write(pair[1], "x", 1);
+  for (;;) pause();
+}
+
 int main(int count, char **words) {
   const char *what = count > 1 ? words[1] : "executable";
   if (!strcmp(what, "calls")) calls();
@@ -366,6 +394,7 @@ int main(int count, char **words) {
   else if (!strcmp(what, "node")) node(words + 2);
   else if (!strcmp(what, "poll")) poll_processes(words[2]);
   else if (!strcmp(what, "routes")) route_attack(words + 2);
+  else if (!strcmp(what, "freeze")) freeze();
   else if (!strcmp(what, "flood")) flood(words + 2);
   else if (!strcmp(what, "watch")) watch(words[2]);
   else if (!strcmp(what, "swap")) swap(words + 2);

@@ -137,8 +137,8 @@ async function run(asked: Partial<RunRequest>): Promise<Outcome> {
     terminal?.pty.slave.close();
     terminal?.console.close();
     writeFrom(go.write.fd, new Uint8Array([1])); // EPIPE: the child has failed already
-    go.write.close();
     const failure = child.awaitExec();
+    go.write.close(); // not before: a parent whose end is closed is a dead one
     const text = slave === undefined ? decoder.decode(readAll(output.read.fd)) : readTerminal(terminal?.pty.master.fd);
     output.read.close();
     const exit = waitForExit({ pidfd: child.pidfd });

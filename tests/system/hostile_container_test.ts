@@ -184,3 +184,25 @@ test("a container's set-uid program is nobody's on the host but root's to find",
   lab.skdocker("run", "--rm", "busybox", "true");
   expect(lab.run(["find", "/run/skdocker", "/var/lib/skdocker", "-perm", "-4000", "-type", "f"]).stdout).toBe("");
 });
+
+test("a container that keeps its pipes locked cannot keep skdocker from hearing signals, or from ending", async () => {
+  using lab = Lab.create();
+  const root = makeRootfs(`${lab.directory}/root`);
+  // Files at both ends, so that skdocker has pipes of its own to the container.
+  lab.shell(`seq 1 200000 >${lab.directory}/input`);
+  const before = await lab.settled();
+  for (const [signal, code] of [["SIGTERM", 55], ["SIGKILL", 137]] as const) {
+    const command = `exec ${lab.binary} run --rm -i --network none ${root} /bin/prober freeze <${lab.directory}/input`;
+    const running = lab.spawn(["sh", "-c", command]);
+    await running.waitFor(/frozen/);
+    await until("both splices to wait", () => {
+      const waiting = lab.shell("for p in $(pgrep -x prober); do cat /proc/$p/wchan; echo; done");
+      return waiting.includes("unix_stream_read") && waiting.includes("sock_alloc_send");
+    });
+    await running.kill(signal);
+    expect((await running.ended({ timeout: 3000 })).code).toBe(code);
+    await until("the container to end with it", () => lab.run(["pgrep", "-x", "prober"]).code !== 0);
+  }
+  expect(lab.skdocker("run", "--rm", "--network", "none", "busybox", "true").code).toBe(0);
+  await lab.unchanged(before, { except: /skdocker/ });
+});
