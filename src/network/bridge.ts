@@ -88,15 +88,19 @@ export async function ensureBridge(executor: NetworkExecutor, paths: Paths): Pro
   throw new Error("the host's network keeps changing while the bridge is being set up");
 }
 
-/** The fingerprint; `undefined` before the first full look since the machine started. */
+/** Of the fingerprint: another version's, which may mean other things, is no use. Raised with every change of it. */
+const STATE_FORMAT = 2;
+
+/** The fingerprint; `undefined` before the first full look of this version since the machine started. */
 export function readBridgeState(paths: Paths): BridgeState | undefined {
-  return readJson(paths.networkState(BRIDGE_NETWORK)) as BridgeState | undefined;
+  const state = readJson(paths.networkState(BRIDGE_NETWORK)) as (BridgeState & { format?: number }) | undefined;
+  return state?.format === STATE_FORMAT ? state : undefined;
 }
 
 /** Records a full look. */
 export function writeBridgeState(paths: Paths, state: BridgeState): void {
   makeDirectories(paths.network(BRIDGE_NETWORK), { mode: 0o711 });
-  replaceFile(paths.networkState(BRIDGE_NETWORK), JSON.stringify(state) + "\n");
+  replaceFile(paths.networkState(BRIDGE_NETWORK), JSON.stringify({ format: STATE_FORMAT, ...state }) + "\n");
 }
 
 /** An address that is nobody's (RFC 5737): the way to it is the way outside. */
