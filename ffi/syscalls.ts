@@ -188,8 +188,15 @@ export type Machine = "x64" | "arm64";
 /** The machine this process runs on; on any other the first system call is refused. */
 export const MACHINE: Machine = process.arch === "arm64" ? "arm64" : "x64";
 
+/** Numbers that were asked for, by name: looking through the list takes as long as some of the calls. */
+const asked: { readonly [M in Machine]: Partial<Record<SyscallName, number>> } = { x64: {}, arm64: {} };
+
 /** The number of a system call on a machine. */
 export function syscallNumber(name: SyscallName, machine: Machine): number {
+  return asked[machine][name] ??= findNumber(name, machine);
+}
+
+function findNumber(name: SyscallName, machine: Machine): number {
   return SYSCALLS[SYSCALLS.indexOf(name) + (machine === "x64" ? 1 : 2)] as number; // every name is followed by two
 }
 

@@ -118,6 +118,7 @@ function readWorkdir(text: string): string {
 
 /** Of the same words twice, and of two tmpfs in one place, the last holds, as in docker. */
 function readMounts({ volume, mount, tmpfs }: RunValues): MountRequest[] {
+  if (!volume && !mount && !tmpfs) return []; // functions of lists are compiled at their first call
   const binds = parseEach(volume && [...new Set(volume)], parseVolume);
   const memory = new Map(parseEach(tmpfs, parseTmpfs).map((asked) => [asked.target, asked]));
   return [...binds, ...parseEach(mount, parseMount), ...memory.values()];

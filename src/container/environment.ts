@@ -22,14 +22,22 @@ export function environmentOf({ asked, hostname, terminal, home }: EnvironmentFa
     else variables.set(name, value);
   }
   if (!variables.has("HOME")) variables.set("HOME", home);
-  return Array.from(variables, ([name, value]) => `${name}=${value}`);
+  const lines: string[] = [];
+  for (const [name, value] of variables) lines.push(`${name}=${value}`);
+  return lines;
 }
 
 /** Where `command` is looked for, in order: itself where it has a slash, else in each directory of PATH (execvp(3)). */
 export function executablePaths(command: string, environment: readonly string[]): string[] {
   if (command.includes("/")) return [command];
-  const line = environment.find((entry) => entry.startsWith("PATH="));
-  const path = line === undefined ? DEFAULT_PATH : line.slice("PATH=".length);
+  let path = DEFAULT_PATH;
+  for (const line of environment) {
+    if (!line.startsWith("PATH=")) continue;
+    path = line.slice("PATH=".length);
+    break;
+  }
+  const paths: string[] = [];
   // An empty part of PATH means the working directory.
-  return path.split(":").map((directory) => `${directory === "" ? "." : directory}/${command}`);
+  for (const directory of path.split(":")) paths.push(`${directory === "" ? "." : directory}/${command}`);
+  return paths;
 }

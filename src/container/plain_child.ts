@@ -73,8 +73,10 @@ function plainEnvironment({ environment }: RunRequest, hostname: string): string
 function fillPlain(image: ProgramImage, inputs: PlainInputs): NativeProgram | undefined {
   const { command, environment, hostname, root, streams } = inputs;
   const paths = executablePaths(command[0] as string, environment); // a request's command is never empty
-  const texts = [...paths, hostname, root.lower, root.upper, root.work];
-  if (paths.length > PLAIN_ATTEMPTS || texts.some((text) => text.length * 3 >= PLAIN_LIMITS.text)) return undefined;
+  if (paths.length > PLAIN_ATTEMPTS) return undefined;
+  for (const text of [...paths, hostname, root.lower, root.upper, root.work]) {
+    if (text.length * 3 >= PLAIN_LIMITS.text) return undefined;
+  }
   if (vectorBytes(command) + vectorBytes(environment) > PLAIN_LIMITS.vectors) return undefined;
   if (streams.some((from, to) => from !== "null" && from < 3 && from !== to)) return undefined;
   const program = mapImage(image);

@@ -104,7 +104,7 @@ function claimRecord(request: RunRequest, paths: Paths): HeldRecord {
     created: Date.now() / 1000,
     command: request.command,
     rootfs: request.rootfs.kind === "directory" ? request.rootfs.path : "busybox",
-    labels: Object.fromEntries(request.labels),
+    labels: request.labels.size === 0 ? {} : Object.fromEntries(request.labels),
     networkMode: request.network.mode.kind,
     process: null,
     attachment: null,

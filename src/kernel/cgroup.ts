@@ -51,12 +51,17 @@ export class Cgroup {
 
   /** The directory of version 2, if there is one. */
   get unifiedPath(): string | undefined {
-    return this.#directories.find(({ version }) => version === 2)?.path;
+    return this.#unified()?.path;
+  }
+
+  #unified(): CgroupDirectory | undefined {
+    for (const directory of this.#directories) if (directory.version === 2) return directory;
+    return undefined;
   }
 
   /** Version 2's directory, opened for CLONE_INTO_CGROUP. */
   openUnified(): Descriptor | undefined {
-    const unified = this.#directories.find(({ version }) => version === 2);
+    const unified = this.#unified();
     return unified && openFile(unified.members, { flags: O_DIRECTORY });
   }
 

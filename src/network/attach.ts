@@ -121,7 +121,8 @@ function bridgeFull(cause: unknown): UserError {
 }
 
 /** The parameters that a new link of this host takes over. */
-const FRESH_PARAMETERS: readonly string[] = hardenedParameters("default").map(([name]) => name);
+const FRESH_PARAMETERS: string[] = [];
+for (const [name] of hardenedParameters("default")) FRESH_PARAMETERS.push(name);
 
 /** A namespace with lo alone. */
 async function attachNothing({ listener }: AttachRequest, loopback: "up" | "down"): Promise<Attachment> {

@@ -145,7 +145,9 @@ function uplinksAreSame(executor: NetworkExecutor, { uplinks }: BridgeState): bo
     if (!link || link.mtu !== mtu || link.ipv4?.forwarding !== 1) return false;
   }
   const out = wayOut(executor);
-  return out === undefined || uplinks.some(({ index }) => index === out);
+  if (out === undefined) return true;
+  for (const { index } of uplinks) if (index === out) return true;
+  return false;
 }
 
 function wayOut(executor: NetworkExecutor): number | undefined {

@@ -50,8 +50,10 @@ export async function makeNamespace(
     executor.enter({ namespace: namespace.fd, route });
     const steps = planNamespace(inherited(made), { loopback });
     // What the native call has done already is announced now: only it could tell what the values were before.
-    for (const step of steps) if (step.do !== "set link") announce(listener, step, describeStep(step));
-    executor.run(steps.filter((step) => step.do === "set link"));
+    for (const step of steps) {
+      if (step.do === "set link") executor.run([step]);
+      else announce(listener, step, describeStep(step));
+    }
     return inside;
   } catch (error) {
     made[Symbol.dispose]();

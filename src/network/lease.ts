@@ -61,8 +61,7 @@ export function nextAddress(paths: Paths, pool: LeasePool, { wanted, former }: O
     return wanted;
   }
   if (former !== null && isUsable(pool, former) && leases.isFree(former)) return former;
-  for (const address of candidates(pool, leases.cursor())) if (leases.isFree(address)) return address;
-  throw rangeFull(pool);
+  return firstCandidate(pool, leases.cursor(), (address) => leases.isFree(address));
 }
 
 /** Gives a lease back; one that somebody else has by now stays. */
@@ -146,23 +145,21 @@ class LeaseDirectory {
 }
 
 function takeNext(leases: LeaseDirectory, pool: LeasePool, owner: string): Ipv4 {
-  for (const address of candidates(pool, leases.cursor())) {
-    if (!leases.take(address, owner)) continue;
-    leases.moveCursor(address);
-    return address;
-  }
-  throw rangeFull(pool);
+  const address = firstCandidate(pool, leases.cursor(), (candidate) => leases.take(candidate, owner));
+  leases.moveCursor(address);
+  return address;
 }
 
-/** Every address of the range that a container may have, beginning behind `last`. */
-function* candidates(pool: LeasePool, last: Ipv4 | undefined): Generator<Ipv4> {
+/** The first address of the range that a container may have and `take` accepts, beginning behind `last`. */
+function firstCandidate(pool: LeasePool, last: Ipv4 | undefined, take: (candidate: Ipv4) => boolean): Ipv4 {
   const first = firstAddress(pool.subnet);
   const size = lastAddress(pool.subnet) - first + 1;
   const start = last === undefined || !contains(pool.subnet, last) ? 0 : last - first;
   for (let step = 1; step <= size; step++) {
     const address = ipv4FromNumber(first + ((start + step) % size));
-    if (isUsable(pool, address)) yield address;
+    if (isUsable(pool, address) && take(address)) return address;
   }
+  throw rangeFull(pool);
 }
 
 /** Neither the network's own address, nor its broadcast address, nor the host's. */
