@@ -16,6 +16,7 @@ import { makeFilesystem, ROOT } from "./mount_plan.ts";
 
 const EMPTY = { text: "" };
 const MOUNT_ATTR_SIZE = 32;
+const W_OK = 2; // access(2)
 
 /** Where the root file system comes from. */
 export type RootInputs =
@@ -76,7 +77,11 @@ function planOverlay({ lower, upper, work }: RootInputs & { kind: "overlay" }, n
   return {
     group: "root",
     command: `mount -t overlay -o ${shellWord(options.join(","))} overlay /mnt`,
-    items: makeFilesystem(filesystem, "root"),
+    // Where overlayfs cannot make what it needs in the work directory, the disk being full, it is read-only all the same.
+    items: [
+      ...makeFilesystem(filesystem, "root"),
+      call("faccessat", [ROOT, { text: "." }, W_OK], { operation: "write to", subject: "the container's own layer" }),
+    ],
   };
 }
 

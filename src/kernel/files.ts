@@ -3,6 +3,7 @@
  *
  * Functions named for a verb throw a KernelError; those that say so return -errno where an error is an answer.
  */
+import { isKernelError } from "../../ffi/errno.ts";
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
 import { struct } from "../../ffi/struct.ts";
 import { Descriptor } from "./descriptor.ts";
@@ -14,8 +15,8 @@ import {
   O_CLOEXEC,
   O_CREAT,
   O_DIRECTORY,
-  O_EXCL,
   O_RDONLY,
+  O_TRUNC,
   O_WRONLY,
 } from "./open_flags.ts";
 
@@ -125,10 +126,10 @@ export function writeText(path: string, text: string, at: At = {}): void {
  */
 export function replaceFile(path: string, text: string, options: { mode?: number; durable?: boolean } = {}): void {
   const beside = `${path}.new`;
-  const flags = O_WRONLY | O_CREAT | O_EXCL;
-  removeFile(beside); // of one that was killed
+  // Truncated: it may be there, of one that was killed.
+  const opened = openFile(beside, { flags: O_WRONLY | O_CREAT | O_TRUNC, mode: options.mode ?? 0o600 });
   try {
-    using file = openFile(beside, { flags, mode: options.mode ?? 0o600 });
+    using file = opened;
     writeAll(file.fd, new TextEncoder().encode(text), beside);
     if (options.durable) check(syscall("fdatasync", file.fd), { operation: "sync", subject: beside });
     renameFile(beside, path);
@@ -158,6 +159,19 @@ export function removeFile(path: string, { directory = AT_FDCWD }: At = {}): boo
 export function removeDirectory(path: string, { directory = AT_FDCWD }: At = {}): boolean {
   const result = syscall("unlinkat", directory, addressOf(cString(path)), AT_REMOVEDIR);
   return result !== -ENOENT && check(result, { operation: "remove the directory", subject: path }) === 0;
+}
+
+/**
+ * Removes a directory if there is nothing in it. Returns false where it stays, because there is, because something is
+ * mounted on it or because it is a link to one; where there is none, too.
+ */
+export function removeIfEmpty(path: string): boolean {
+  try {
+    return removeDirectory(path);
+  } catch (error) {
+    if (isKernelError(error, "ENOTEMPTY", "EEXIST", "EBUSY", "ENOTDIR")) return false;
+    throw error;
+  }
 }
 
 const ENOENT = 2;

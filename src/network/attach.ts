@@ -196,7 +196,12 @@ function releaseAddress(paths: Paths, record: HeldRecord): void {
   const { id, attachment } = record.record;
   if (!attachment) return;
   releaseLease(paths, { network: attachment.network, owner: id, address: parseIpv4(attachment.ip) });
-  record.update({ attachment: null });
+  try {
+    record.update({ attachment: null });
+  } catch (error) {
+    // The disk has filled up meanwhile. The record goes soon, and whoever reads it until then finds no such process.
+    if (!isKernelError(error)) throw error;
+  }
 }
 
 /** The next container of that name is to find its address and MAC again. */

@@ -3,7 +3,7 @@ import { isKernelError } from "../../ffi/errno.ts";
 import { openNetworkNamespace } from "../kernel/namespaces.ts";
 import { openProcess } from "../kernel/pidfd.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
-import { listDirectory, removeDirectory, removeFile } from "../kernel/files.ts";
+import { listDirectory, removeFile, removeIfEmpty } from "../kernel/files.ts";
 import { type ContainerRecord, findContainer } from "../store/containers.ts";
 import { makeLink } from "../store/links.ts";
 import { takeLock } from "../store/lock.ts";
@@ -49,12 +49,7 @@ export function forgetJoins(paths: Paths, joiner: string, targets: readonly stri
   if (targets.length === 0) return;
   using _lock = takeLock(paths.stateLock, "exclusive");
   for (const target of targets) {
-    if (!removeFile(paths.joinedBy(target, joiner))) continue;
-    try {
-      removeDirectory(paths.joined(target));
-    } catch (error) {
-      if (!isKernelError(error, "ENOTEMPTY", "EEXIST")) throw error; // others have joined it, too
-    }
+    if (removeFile(paths.joinedBy(target, joiner))) removeIfEmpty(paths.joined(target)); // others may have joined it, too
   }
 }
 

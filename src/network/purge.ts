@@ -1,8 +1,7 @@
 /** `net reset --purge`: the host as if skdocker had never been there. Goes on through errors and reports them all. */
 import { rmSync } from "node:fs";
-import { isKernelError } from "../../ffi/errno.ts";
 import { readSysctl } from "../host/sysctl.ts";
-import { removeDirectory } from "../kernel/files.ts";
+import { removeIfEmpty } from "../kernel/files.ts";
 import { dumpChains, dumpRules, dumpSets, getTable } from "../kernel/nftables/dump.ts";
 import type { NftOperation } from "../kernel/nftables/operation.ts";
 import type { Paths } from "../store/paths.ts";
@@ -91,13 +90,4 @@ function removeFiles(_executor: NetworkExecutor, paths: Paths): void {
     rmSync(path, { force: true });
   }
   for (const path of [paths.runRoot, paths.root]) removeIfEmpty(path);
-}
-
-function removeIfEmpty(path: string): void {
-  try {
-    removeDirectory(path);
-  } catch (error) {
-    // Something of the user's is in it, or it is a mount point, or the user's link to a directory.
-    if (!isKernelError(error, "ENOTEMPTY", "EBUSY", "EEXIST", "ENOTDIR")) throw error;
-  }
 }

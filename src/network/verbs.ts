@@ -106,13 +106,22 @@ function endpoint({ name, attachment }: ContainerRecord) {
   };
 }
 
+function orUndo<T>(executor: NetworkExecutor, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    executor.undo();
+    throw error;
+  }
+}
+
 /** Makes the kernel match the records, from whatever is there, without stopping a container. Idempotent. */
 export async function resetNetwork(paths: Paths, { listener = SILENT }: VerbOptions = {}): Promise<void> {
   using _exclusive = takeLock(paths.networkLock, "exclusive");
   using executor = new NetworkExecutor(listener);
   const { reconcile } = await import("./reconcile.ts");
   const { removeLeftLinks, repairContainer } = await import("./repair.ts");
-  const { mtu } = reconcile(executor, paths, { strict: true });
+  const { mtu } = orUndo(executor, () => reconcile(executor, paths, { strict: true }));
   executor.keep();
   // In the order in which they were started: links made anew get the port numbers that they had.
   const started = ({ process }: ContainerRecord) => process?.startTime ?? 0;

@@ -15,6 +15,7 @@ import {
   readAll,
   removeDirectory,
   removeFile,
+  removeIfEmpty,
   tryOpen,
   writeAll,
 } from "../kernel/files.ts";
@@ -77,14 +78,6 @@ function removeEntries({ paths, key }: DirectoryUse, directory: string): void {
     if (directoryKey(root) === key) root.removeMade(entries);
   } catch (error) {
     if (!isKernelError(error, "ENOENT", "ENOTDIR", "ELOOP")) throw error;
-  }
-}
-
-function removeIfEmpty(path: string): void {
-  try {
-    removeDirectory(path);
-  } catch (error) {
-    if (!isKernelError(error, "ENOTEMPTY", "EEXIST")) throw error; // others are in use
   }
 }
 

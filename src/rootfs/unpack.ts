@@ -13,6 +13,7 @@ import {
   pathStatus,
   readDirectory,
   removeFile,
+  removeIfEmpty,
   renameFile,
 } from "../kernel/files.ts";
 import { O_DIRECTORY } from "../kernel/open_flags.ts";
@@ -33,6 +34,7 @@ export function unpackOnce(paths: Paths, path: string, fill: (beside: string) =>
     renameFile(beside, path);
   } catch (error) {
     discard(beside);
+    removeIfEmpty(paths.rootfsDirectory);
     throw error;
   }
 }

@@ -90,7 +90,7 @@ export class HeldRecord implements Disposable {
   /** Changes the record for every reader at once. */
   update(changes: Partial<ContainerRecord>): void {
     this.#record = { ...this.#record, ...changes };
-    appendRecord(this.#file, this.#record);
+    appendRecord(this.#file, { paths: this.#paths, record: this.#record });
   }
 
   /** Removes the record and its name: the last thing to do for a container. */
@@ -115,7 +115,7 @@ export function createRecord(paths: Paths, record: ContainerRecord): HeldRecord 
   const file = failed.use(createFile(path));
   failed.defer(() => removeFile(path));
   lockFile(file.fd, LOCK_EX, path);
-  appendRecord(file, record);
+  appendRecord(file, { paths, record });
   // The record first: a name without one would be found by nobody, should this process be killed between the two.
   claimName(paths, record);
   failed.move();
@@ -130,8 +130,8 @@ function createFile(path: string): Descriptor {
   return openFile(path, options);
 }
 
-function appendRecord(file: Descriptor, record: ContainerRecord): void {
-  writeAll(file.fd, new TextEncoder().encode(JSON.stringify(record) + "\n"), `the record of ${record.id}`);
+function appendRecord(file: Descriptor, { paths, record }: { paths: Paths; record: ContainerRecord }): void {
+  writeAll(file.fd, new TextEncoder().encode(JSON.stringify(record) + "\n"), paths.containerRecord(record.id));
 }
 
 function claimName(paths: Paths, { id, name }: ContainerRecord): void {

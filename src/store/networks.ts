@@ -5,7 +5,7 @@
  * symbolic link, NAME → "IP MAC", made whole or not at all; losing one costs nobody anything.
  */
 import { isKernelError } from "../../ffi/errno.ts";
-import { makeDirectories, readText, removeFile, replaceFile } from "../kernel/files.ts";
+import { makeDirectories, readText, removeFile, removeIfEmpty, replaceFile } from "../kernel/files.ts";
 import { linkBeside, readLink, replaceLink } from "./links.ts";
 import type { Paths } from "./paths.ts";
 
@@ -29,8 +29,13 @@ export function readNetwork(paths: Paths, name: string): NetworkIntent | undefin
 /** Records a network for good. */
 export function writeNetwork(paths: Paths, intent: NetworkIntent): void {
   const path = paths.networkIntent(intent.name);
-  makeDirectories(path.slice(0, path.lastIndexOf("/")), { mode: 0o711 });
-  replaceFile(path, JSON.stringify(intent) + "\n", { durable: true });
+  makeDirectories(paths.networkIntents, { mode: 0o711 });
+  try {
+    replaceFile(path, JSON.stringify(intent) + "\n", { durable: true });
+  } catch (error) {
+    removeIfEmpty(paths.networkIntents); // the disk is full
+    throw error;
+  }
 }
 
 /** The content of a JSON file; `undefined` where there is none. */
