@@ -6,16 +6,16 @@ import { GLOBAL_FLAGS } from "./globals.ts";
 import { didYouMean } from "./suggest.ts";
 import {
   unsupportedCommands,
+  unsupportedFlags,
   unsupportedGlobalFlags,
   unsupportedNetworkCommands,
-  unsupportedRunFlags,
 } from "./unsupported.ts";
 
 /** Refuses a flag (`--nmae`, or `-x` out of the cluster `word`) that `command` doesn't have. */
 export function refuseUnknownFlag(word: string, flag: string, command: { name: string; flags: Flags }): never {
   const isGlobal = command.name === "";
   const line = isGlobal ? "skdocker" : `skdocker ${command.name}`;
-  const unsupported = isGlobal ? unsupportedGlobalFlags() : command.name === "run" ? unsupportedRunFlags() : [];
+  const unsupported = isGlobal ? unsupportedGlobalFlags() : unsupportedFlags(command.name);
   if (unsupported.includes(flag)) throw new UserError(`${flag} is not supported yet`);
   const see = `see '${line} --help'`;
   if (!isGlobal && spellings(GLOBAL_FLAGS).includes(flag)) {

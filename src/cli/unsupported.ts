@@ -18,8 +18,26 @@ export function unsupportedGlobalFlags(): readonly string[] {
   return "--config --context -c --host -H --log-level -l --tls --tlscacert --tlscert --tlskey --tlsverify".split(" ");
 }
 
-/** docker's flags of `run`, long and short, deprecated and Windows' ones included. */
-export function unsupportedRunFlags(): readonly string[] {
+/** docker's flags of a command that is here, too, long and short. */
+export function unsupportedFlags(command: string): readonly string[] {
+  switch (command) {
+    case "run":
+      return unsupportedRunFlags();
+    case "net ls":
+      return ["--filter", "-f", "--no-trunc"];
+    case "net inspect":
+      return ["--verbose", "-v"];
+    case "version":
+      return ["--format", "-f"];
+    case "completion":
+      return ["--no-descriptions"];
+    default:
+      return [];
+  }
+}
+
+/** Deprecated and Windows' ones included. */
+function unsupportedRunFlags(): readonly string[] {
   return ("--annotation --attach -a --blkio-weight --blkio-weight-device --cgroup-parent --cgroupns --cidfile " +
     "--cpu-count --cpu-percent --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpu-shares -c " +
     "--cpuset-cpus --cpuset-mems --detach -d --detach-keys --device --device-cgroup-rule --device-read-bps " +
