@@ -1,5 +1,6 @@
 /** Errors as people read them. */
 import { UserError } from "../user_error.ts";
+import { missingFeature } from "./missing.ts";
 
 /** How far a chain of causes is followed; a longer one is a circle. */
 const LONGEST_CHAIN = 16;
@@ -14,6 +15,8 @@ export function describeError(error: unknown): string {
     const text = messageOf(link);
     if (text !== "" && !said.some((earlier) => earlier.includes(text))) said.push(text);
     if (link instanceof UserError) break;
+    const missing = missingFeature(link);
+    if (missing !== undefined) said.push(missing);
   }
   return said.join(": ") || "an error without a message";
 }

@@ -3,11 +3,12 @@ import { isKernelError } from "../../ffi/errno.ts";
 import { CAPABILITY_COUNT, capabilityNames } from "../kernel/capabilities.ts";
 import { cgroupHierarchies } from "../kernel/cgroup.ts";
 import { pathStatus, readText } from "../kernel/files.ts";
+import { knowsFilesystem } from "../kernel/mounts.ts";
 import { boundingSet } from "../kernel/privileges.ts";
 import { readSysctl } from "./sysctl.ts";
 
 /** The host as nested plain objects, for `info`. */
-export function hostFacts(): Record<string, unknown> {
+export function hostFacts(): Record<string, unknown> & { readonly kernelFeatures: Record<string, string> } {
   return {
     kernelVersion: text("/proc/sys/kernel/osrelease"),
     operatingSystem: operatingSystem(),
@@ -42,10 +43,9 @@ function cgroups(): string {
 
 /** Present, or what is lost without it. */
 function features(): Record<string, string> {
-  const filesystems = text("/proc/filesystems");
   const has = (present: boolean, lost: string) => present ? "present" : `missing: ${lost}`;
   return {
-    overlay: has(/\toverlay$/m.test(filesystems), "the built-in busybox cannot be run until the module is loaded"),
+    overlay: has(knowsFilesystem("overlay"), "the built-in busybox cannot be run, a directory can"),
     ipv6: has(pathStatus("/proc/sys/net/ipv6") !== undefined, "nothing, as containers have IPv4 alone"),
     seccomp: has(pathStatus("/proc/sys/kernel/seccomp") !== undefined, "containers cannot be filtered"),
     userNamespaces: has(pathStatus("/proc/self/ns/user") !== undefined, "nothing yet"),

@@ -2,7 +2,7 @@
  * Mounts that this process makes: detached ones, which exist by a descriptor alone until they are attached
  * somewhere, and those it puts into its own tree.
  */
-import { KernelError } from "../../ffi/errno.ts";
+import { errnoNumber, KernelError } from "../../ffi/errno.ts";
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
 import { struct } from "../../ffi/struct.ts";
 import { Descriptor } from "./descriptor.ts";
@@ -113,4 +113,13 @@ export function changeMount(mount: number, attributes: MountAttributes): void {
   const flags = AT_EMPTY_PATH | (attributes.recursive ? AT_RECURSIVE : 0);
   const result = syscall("mount_setattr", mount, addressOf(name), flags, addressOf(bytes), bytes.length);
   check(result, { operation: "change the attributes of", subject: "a mount" });
+}
+
+/** Whether the kernel has a type of file system; a module that can be loaded is loaded, as a mount would load it. */
+export function knowsFilesystem(type: string): boolean {
+  const FSOPEN_CLOEXEC = 1; // include/uapi/linux/mount.h
+  const context = syscall("fsopen", addressOf(cString(type)), FSOPEN_CLOEXEC);
+  if (context === -errnoNumber("ENODEV")) return false;
+  syscall("close", check(context, { operation: `open "${type}"`, subject: "as a file system" }));
+  return true;
 }

@@ -20,7 +20,13 @@ export const info = defineCommand({
     }
     const { hostFacts } = await import("../../host/facts.ts");
     const { summary } = await import("../../network/summary.ts");
-    const facts = { ...summary(pathsOf(globals)), ...hostFacts() };
+    const { networkFeatures } = await import("../../network/kernel_features.ts");
+    const { kernelFeatures, ...host } = hostFacts();
+    const facts = {
+      ...summary(pathsOf(globals)),
+      ...host,
+      kernelFeatures: { ...networkFeatures(), ...kernelFeatures },
+    };
     print(format === "json" ? `${JSON.stringify(facts)}\n` : formatFacts(facts, 0));
     return 0;
   },

@@ -65,6 +65,7 @@ const MAX_REPEATS = 20;
 const MAX_DATAGRAMS = 65536;
 
 const OPENING = { operation: "open", subject: "a netlink socket" };
+const OPENING_NETFILTER = { operation: "open", subject: "a netfilter socket" };
 
 /** The kernel refused one of several requests. */
 export class NetlinkError extends KernelError {
@@ -104,7 +105,8 @@ export class NetlinkSocket implements Disposable {
 
   /** Opens a socket in the current network namespace. */
   static open(protocol: number): NetlinkSocket {
-    const fd = check(syscall("socket", AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), OPENING);
+    const doing = protocol === NETLINK_NETFILTER ? OPENING_NETFILTER : OPENING;
+    const fd = check(syscall("socket", AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), doing);
     return NetlinkSocket.adopt(fd, protocol);
   }
 

@@ -1,0 +1,20 @@
+/** What this kernel lacks, told from its refusal: errors that mean nothing to whoever cannot read errnos. */
+import { isKernelError } from "../../ffi/errno.ts";
+
+/** The end of the sentence for an error of the kernel's, or undefined where it says enough itself. */
+export function missingFeature(error: unknown): string | undefined {
+  if (isKernelError(error, "ENODEV")) {
+    const filesystem = /^mount "(\w+)"/.exec(error.operation)?.[1];
+    return filesystem && `this kernel has no ${filesystem} file system, is the module "${filesystem}" there?`;
+  }
+  if (isKernelError(error, "EOPNOTSUPP") && error.operation === "make link") {
+    const kind = error.subject.startsWith("veth") ? "veth" : "bridge";
+    return `this kernel has no ${kind} links, is the module "${kind}" there?`;
+  }
+  const filters = /\b(table|chain|rule|set|map|element)$|netfilter|nftables/;
+  if (isKernelError(error, "EOPNOTSUPP", "EPROTONOSUPPORT") && filters.test(`${error.subject} ${error.operation}`)) {
+    return 'this kernel has no nf_tables, is the module "nf_tables" there?';
+  }
+  // mount_setattr(2) is the newest of the calls that every start makes.
+  return isKernelError(error, "ENOSYS") ? "this kernel is too old, Linux 5.12 is needed" : undefined;
+}
