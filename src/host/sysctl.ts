@@ -2,13 +2,24 @@
 import { isKernelError } from "../../ffi/errno.ts";
 import { readText, writeText } from "../kernel/files.ts";
 
+/** Parameters that each link has: [what their names begin with, the directory of all links]. */
+const OF_LINKS: readonly (readonly [prefix: string, directory: string])[] = [
+  ["net.ipv4.conf.", "/proc/sys/net/ipv4/conf/"],
+  ["net.ipv6.conf.", "/proc/sys/net/ipv6/conf/"],
+  ["net.ipv4.neigh.", "/proc/sys/net/ipv4/neigh/"],
+  ["net.ipv6.neigh.", "/proc/sys/net/ipv6/neigh/"],
+];
+
 /**
  * The file of a parameter. A link's name may hold a dot (`eth0.100`): sysctl(8) writes it as a slash, and only the
  * part between `conf.` and the last dot is the link.
  */
 export function sysctlPath(name: string): string {
-  const conf = /^(net\.ipv[46]\.(?:conf|neigh))\.(.+)\.([a-z0-9_]+)$/.exec(name);
-  if (conf) return `/proc/sys/${(conf[1] as string).replaceAll(".", "/")}/${conf[2]}/${conf[3]}`; // all three matched
+  for (const [prefix, directory] of OF_LINKS) {
+    if (!name.startsWith(prefix)) continue;
+    const dot = name.lastIndexOf(".");
+    if (dot > prefix.length) return `${directory}${name.slice(prefix.length, dot)}/${name.slice(dot + 1)}`;
+  }
   return `/proc/sys/${name.replaceAll(".", "/")}`;
 }
 

@@ -38,6 +38,7 @@ export function parseHierarchies(mountinfo: string): CgroupHierarchies {
 
 /** mountinfo writes space, tab, newline and backslash as three octal digits. */
 function unescape(path: string): string {
+  if (!path.includes("\\")) return path; // a first regular expression costs a start 0.4 ms
   return path.replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 

@@ -213,7 +213,9 @@ function remember(paths: Paths, { record: { name, attachment } }: HeldRecord): v
 
 /** Names that nobody chose are ids, cut short. */
 function isMadeUp(name: string): boolean {
-  return /^[0-9a-f]{12}$/.test(name);
+  if (name.length !== 12) return false;
+  for (const digit of name) if (!"0123456789abcdef".includes(digit)) return false;
+  return true;
 }
 
 /** Another container may hold our namespace, and with it the pair; the address is not ours any more, so it goes. */

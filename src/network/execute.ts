@@ -39,6 +39,8 @@ export class NetworkExecutor implements Disposable {
   #queuedUndo: (() => void)[] = [];
   #queueSide: Side = "host";
   #batch: NftOperation[] = [];
+  /** Host links that were made here, by name. */
+  readonly #made: string[] = [];
 
   constructor(listener: StepListener<NetworkStep>) {
     this.#listener = listener;
@@ -141,6 +143,7 @@ export class NetworkExecutor implements Disposable {
       case "add bridge": {
         this.#flush();
         this.#add("host", newBridge({ name: step.link, address: step.address }));
+        this.#made.push(step.link);
         return void this.#queuedUndo.push(() => removeIfThere(host, deleteLink(step.link)));
       }
       case "add veth": {
@@ -153,6 +156,7 @@ export class NetworkExecutor implements Disposable {
           namespace,
         };
         this.#add("host", newVeth({ name: step.link, address: step.address, mtu: step.mtu, ...master, peer }));
+        this.#made.push(step.link);
         return void this.#queuedUndo.push(() => removeIfThere(host, deleteLink(step.link)));
       }
       case "set link": {
@@ -201,6 +205,8 @@ export class NetworkExecutor implements Disposable {
 
   #writeSysctl(name: string, value: string): void {
     this.#flush();
+    // A link that was made here goes with all its parameters: what they were is of no use to anybody.
+    if (this.#isOfMadeLink(name)) return writeSysctl(name, value);
     const before = readSysctl(name);
     writeSysctl(name, value);
     if (before !== null && before !== value) {
@@ -208,6 +214,11 @@ export class NetworkExecutor implements Disposable {
         if (readSysctl(name) !== null) writeSysctl(name, before); // the link may be gone by now, and its parameters
       });
     }
+  }
+
+  #isOfMadeLink(name: string): boolean {
+    for (const link of this.#made) if (name.includes(`.conf.${link}.`)) return true;
+    return false;
   }
 
   #inside(): ContainerSide {
