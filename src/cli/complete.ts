@@ -39,7 +39,10 @@ export function complete(words: readonly string[], commands: readonly Command[])
     return flag === undefined ? NOTHING : valuesOf(flag, { typed: current.slice(equals + 1), prefix });
   }
   if (current.startsWith("-")) return offer(flagWords(flags), current);
-  return wordsFor(place.command, { typed: current, commands });
+  if (place.command?.name !== "help") return wordsFor(place.command, { typed: current, commands });
+  const asked = follow(joined.slice(joined.indexOf("help") + 1, -1), commands);
+  const below = asked.foreign ? [] : commandsBelow(asked.command, commands);
+  return offer(below, current);
 }
 
 /** bash breaks `--network=no` into three words. */
@@ -101,12 +104,8 @@ function flagWords(flags: Flags): Candidate[] {
 
 function wordsFor(command: Command | undefined, context: { typed: string; commands: readonly Command[] }): Completion {
   const { typed, commands } = context;
-  if (command === undefined || command.subcommands !== undefined || command.name === "help") {
-    const prefix = command?.subcommands === undefined ? "" : `${command.name} `;
-    const below = commands.filter(({ name, hidden }) =>
-      name.startsWith(prefix) && !name.slice(prefix.length).includes(" ") && !hidden
-    );
-    const words = below.map(({ name, summary }) => ({ word: name.slice(prefix.length), says: summary }));
+  if (command === undefined || command.subcommands !== undefined) {
+    const words = commandsBelow(command, commands);
     if (command !== undefined) return offer(words, typed);
     return {
       ...offer([...words, { word: "busybox", says: "The built-in root file system" }], typed),
@@ -117,6 +116,15 @@ function wordsFor(command: Command | undefined, context: { typed: string; comman
   if (completes === "directory") return { candidates: [], paths: "directory" };
   const isRootfs = completes.includes("busybox");
   return { ...offer(completes.map((word) => ({ word, says: "" })), typed), paths: isRootfs ? "directory" : "none" };
+}
+
+/** The commands under one, or under skdocker itself. */
+function commandsBelow(command: Command | undefined, commands: readonly Command[]): Candidate[] {
+  const prefix = command === undefined ? "" : `${command.name} `;
+  const below = commands.filter(({ name, hidden }) =>
+    name.startsWith(prefix) && !name.slice(prefix.length).includes(" ") && !hidden
+  );
+  return below.map(({ name, summary }) => ({ word: name.slice(prefix.length), says: summary }));
 }
 
 function offer(candidates: readonly Candidate[], typed: string): Completion {

@@ -18,6 +18,8 @@ test("a subcommand follows its command, and its flags follow it", () => {
   expect(words("network", "re")).toEqual(["reset"]);
   expect(words("net", "reset", "--p")).toEqual(["--purge"]);
   expect(words("help", "n")).toEqual(["net"]);
+  expect(words("help", "net", "in")).toEqual(["init", "inspect"]);
+  expect(words("help", "run", "")).toEqual([]);
 });
 
 test("flags are offered with what they say, hidden ones are not", () => {

@@ -52,7 +52,7 @@ _skdocker() {
             *) candidates+=("\${line//:/\\\\:}") ;;
         esac
     done
-    (( \${#candidates} )) && _describe -o skdocker candidates
+    (( \${#candidates} )) && _describe skdocker candidates
     [[ -n $paths ]] && _files $paths
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _skdocker "$@"; else compdef _skdocker skdocker; fi

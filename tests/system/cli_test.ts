@@ -3,6 +3,8 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { LabTerminal } from "../lab/process.ts";
+import { until } from "../lab/until.ts";
 
 const BINARY = resolve(process.env["SKDOCKER_BINARY"] ?? join(import.meta.dir, "../../dist/skdocker"));
 const directory = mkdtempSync(join(tmpdir(), "skcli-"));
@@ -181,8 +183,62 @@ describe("completion", () => {
     expect(complete("run", "-v", "/us")).toEqual(["/usr"]);
   });
 
-  test("there is a script for every shell", () => {
-    expect(skdocker("completion", "zsh").stdout).toStartWith("#compdef skdocker\n");
-    expect(skdocker("completion", "fish").stdout).toContain("complete -c skdocker");
+  const LINES: readonly (readonly [typed: string, completed: string])[] = [
+    ["skdocker ne", "skdocker net "],
+    ["skdocker net res", "skdocker net reset "],
+    ["skdocker run --rm --cap-a", "skdocker run --rm --cap-add "],
+    ["skdocker run --network=hos", "skdocker run --network=host "],
+    ["skdocker run --network hos", "skdocker run --network host "],
+    ["skdocker completion fi", "skdocker completion fish "],
+    ["skdocker help net ini", "skdocker help net init "],
+    ["skdocker run -v /proc/sys/ne", "skdocker run -v /proc/sys/net/"],
+    ["skdocker run --env-file /proc/versio", "skdocker run --env-file /proc/version "],
+  ];
+
+  /** A person at the shell: each line becomes at the tab key what it should. */
+  async function typed(shell: readonly string[], prepare: string, clear: string): Promise<void> {
+    const env = {
+      PATH: `${join(BINARY, "..")}:${process.env["PATH"]}`,
+      HOME: directory,
+      TERM: "xterm",
+      INPUTRC: "/dev/null",
+    };
+    const terminal = new LabTerminal([...shell], { subject: shell.join(" "), cols: 120, rows: 40, env });
+    terminal.type(`${prepare}; echo re''ady\r`);
+    await terminal.waitFor(/ready/);
+    for (const [line, completed] of LINES) {
+      const seen = terminal.output.length;
+      terminal.type(`${line}\t`);
+      const shown = () => Bun.stripANSI(terminal.output.slice(seen)).replace(/.\x08/g, "");
+      await until(`${shell[0]} to complete "${line}"`, () => shown().includes(completed.trimEnd()));
+      terminal.type(clear);
+    }
+    terminal.type("exit\r");
+  }
+
+  test("bash completes what is typed", async () => {
+    await typed(["bash", "--norc", "-i"], `PS1='% '; eval "$(skdocker completion bash)"`, "\x15");
+  });
+
+  test("zsh completes what is typed", async () => {
+    writeFileSync(join(directory, "_skdocker"), skdocker("completion", "zsh").stdout);
+    const prepare = `PS1='%% '; fpath=(${directory} $fpath); autoload -Uz compinit; compinit -u -D; setopt no_beep`;
+    await typed(["zsh", "-f", "-i"], prepare, "\x15");
+    rmSync(join(directory, "_skdocker"));
+  });
+
+  test("fish completes what it is asked for", () => {
+    for (const [line, completed] of LINES) {
+      const asked = `skdocker completion fish | source; complete -C '${line}'`;
+      const { stdout } = run(["fish", "--no-config", "-c", asked], {
+        PATH: `${join(BINARY, "..")}:${process.env["PATH"]}`,
+        HOME: directory,
+      });
+      const words = stdout.split("\n").map((candidate) => candidate.split("\t")[0]);
+      expect([line, words]).toEqual([line, expect.arrayContaining([completed.trimEnd().split(" ").at(-1)])]);
+    }
+    rmSync(join(directory, ".local"), { recursive: true, force: true });
+    rmSync(join(directory, ".config"), { recursive: true, force: true });
+    rmSync(join(directory, ".cache"), { recursive: true, force: true });
   });
 });
