@@ -162,6 +162,7 @@ const SYSCALLS = [
   "symlinkat", 266, 36,
   "sync", 162, 81,
   "sysinfo", 99, 179,
+  "syslog", 103, 116,
   "tee", 276, 77,
   "tgkill", 234, 131,
   "timerfd_create", 283, 85,

@@ -24,7 +24,7 @@ import { openFile, pathStatus } from "../kernel/files.ts";
 import { O_WRONLY } from "../kernel/open_flags.ts";
 import { processStartTime } from "../kernel/pidfd.ts";
 import { pipe } from "../kernel/pipes.ts";
-import { exitCode, resourceLimit } from "../kernel/process.ts";
+import { type Exit, exitCode, resourceLimit } from "../kernel/process.ts";
 import type { ContainerTerminal } from "../kernel/pty.ts";
 import { resourceNumber } from "../kernel/resource_limits.ts";
 import { attachContainer, type Attachment } from "../network/attach.ts";
@@ -43,7 +43,7 @@ import { isPlain, plainChild, plainFiles } from "./plain_child.ts";
 import { openRootfs, prepareFiles } from "./prepare_files.ts";
 import type { RunRequest } from "./request.ts";
 import { checkStreams, type ContainerStdio, handedStdio } from "./stdio.ts";
-import { catchForwardedSignals, type Service, supervise } from "./supervise.ts";
+import { catchForwardedSignals, type Service, supervise, type Supervised } from "./supervise.ts";
 import { UndoStack } from "../undo.ts";
 
 /** Who hears of the steps of a start. */
@@ -87,8 +87,18 @@ export async function runContainer(request: RunRequest, options: StartOptions): 
   listeners.finish();
   for (const notice of attachment.notices) options.notify(notice);
   if (request.lectureVerbose) describeLink(attachment, options);
-  const exit = supervise({ pidfd: container.pidfd.fd, stdio: prepared.stdio, signals, services: prepared.services });
-  return exitCode(exit);
+  const { stdio, services } = prepared;
+  return exitCode(superviseToTheEnd({ pidfd: container.pidfd.fd, stdio, signals, services }));
+}
+
+/** A supervisor that fails takes the container with it, before the files that this stands on are removed. */
+function superviseToTheEnd(supervised: Supervised): Exit {
+  try {
+    return supervise(supervised);
+  } catch (error) {
+    reap(supervised.pidfd);
+    throw error;
+  }
 }
 
 async function checkFirst(request: RunRequest, options: StartOptions): Promise<void> {
@@ -286,7 +296,7 @@ async function startChild(context: StartContext): Promise<{ pidfd: Descriptor }>
   forChild.dispose();
   stdio.childStarted();
   // From here on the child is known: whoever finds this process dead finds it by its pid.
-  failed.defer(() => reap(pidfd));
+  failed.defer(() => reap(pidfd.fd));
   record.update({ process: { pid: child.pid, startTime: processStartTime(child.pid) ?? 0 } });
   attachment.settle();
   syscall("write", goWrite.fd, addressOf(GO), 1);
@@ -305,9 +315,9 @@ async function explainFailure(failure: ProgramFailure, { outcome }: Child, { pro
 const GO = new Uint8Array(1);
 const SIGKILL = 9;
 
-function reap(pidfd: Descriptor): void {
-  syscall("pidfd_send_signal", pidfd.fd, SIGKILL, 0, 0);
-  syscall("waitid", 3, pidfd.fd, 0, 4, 0); // P_PIDFD, WEXITED: a zombie would keep the namespaces
+function reap(pidfd: number): void {
+  syscall("pidfd_send_signal", pidfd, SIGKILL, 0, 0);
+  syscall("waitid", 3, pidfd, 0, 4, 0); // P_PIDFD, WEXITED: a zombie would keep the namespaces
 }
 
 /** What the lecture's program prints. */

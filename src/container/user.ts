@@ -89,7 +89,7 @@ function parsePasswd(text: string): PasswdEntry[] {
   const entries: PasswdEntry[] = [];
   for (const line of text.split("\n")) {
     const [name = "", , uid = "", gid = "", , home = ""] = line.split(":");
-    if (!isId(uid) || !isId(gid)) continue;
+    if (!isId(uid) || !isId(gid) || home.includes("\0")) continue;
     entries.push({ name, uid: Number(uid), gid: Number(gid), home: home === "" ? "/" : home });
   }
   return entries;

@@ -71,3 +71,8 @@ test("a container without the files knows numbers only", () => {
   expect(resolveUser({ user: "5", group: "6" }, empty)).toEqual({ uid: 5, gid: 6, additionalGids: [6], home: "/" });
   expect(() => resolveUser({ user: "root", group: null }, empty)).toThrow("unable to find user root");
 });
+
+test("an entry whose home no process could be told is none", () => {
+  const passwd = "root:x:0:0:root:/ro\0ot:/bin/sh\n";
+  expect(resolveUser(null, { database: { passwd, group: "" }, groupAdd: [] }).home).toBe("/");
+});

@@ -43,6 +43,8 @@ const DENIED: readonly (readonly [name: SyscallName, unless: readonly Capability
   ["kexec_file_load", ["SYS_BOOT"]],
   // Opens any inode of a file system that the container has a part of: the "shocker" exploit.
   ["open_by_handle_at", ["DAC_READ_SEARCH"]],
+  // The log of the host's kernel, which without dmesg_restrict is anybody's to read.
+  ["syslog", ["SYSLOG", "SYS_ADMIN"]],
   ["io_uring_setup", []],
   ["io_uring_enter", []],
   ["io_uring_register", []],

@@ -68,6 +68,7 @@ const DENIED: readonly SyscallName[] = [
   "kexec_load",
   "kexec_file_load",
   "open_by_handle_at",
+  "syslog",
   "io_uring_setup",
   "io_uring_enter",
   "io_uring_register",

@@ -281,7 +281,7 @@ describe("what is executed", () => {
     rmSync(`${root}/bin/sh`);
     writeFileSync(`${root}/bin/sh`, "#!/bin/busybox sh\necho started\n", { mode: 0o755 });
     symlinkSync("/proc/self/exe", `${root}/bin/other`);
-    const swap = lab.spawn([`${root}/bin/prober`, "swap", `${root}/bin`, "sh", "other", "8"]);
+    const swap = lab.spawn([`${root}/bin/prober`, "swap", `${root}/bin`, "sh", "other", "55"]);
     await swap.waitFor(/swapping/);
     const outputs = new Set<string>();
     for (let round = 0; round < 60; round++) outputs.add(run("/bin/sh").stdout);
@@ -305,7 +305,7 @@ describe("somebody swaps, during the start,", () => {
       symlinkSync(`${victim}/${place}`, `${path}.other`);
       const parent = path.slice(0, path.lastIndexOf("/"));
       const name = path.slice(parent.length + 1);
-      const swap = lab.spawn([`${root}/bin/prober`, "swap", parent, name, `${name}.other`, "8"]);
+      const swap = lab.spawn([`${root}/bin/prober`, "swap", parent, name, `${name}.other`, "55"]);
       await swap.waitFor(/swapping/);
       const codes = new Set<number>();
       for (let round = 0; round < 15; round++) codes.add(run("/bin/busybox", "true").code);

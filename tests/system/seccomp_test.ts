@@ -32,6 +32,7 @@ const DENIED = {
   kexec_load: "EPERM",
   kexec_file_load: "EPERM",
   open_by_handle_at: "EPERM",
+  syslog: "EPERM",
   io_uring_setup: "EPERM",
   io_uring_enter: "EPERM",
   io_uring_register: "EPERM",
@@ -92,6 +93,7 @@ test("a capability that was added opens what it stands before, and nothing else"
   expect(opened("SYS_BOOT")).toEqual(["kexec_load", "kexec_file_load"]);
   expect(opened("PERFMON")).toEqual(["perf_event_open"]);
   expect(opened("BPF")).toEqual(["bpf"]);
+  expect(opened("SYSLOG")).toEqual(["syslog"]);
   expect(opened("NET_ADMIN")).toEqual([]);
   expect(opened("SYS_PTRACE")).toEqual([]);
 });
