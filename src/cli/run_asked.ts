@@ -5,7 +5,7 @@ import { UserError } from "../user_error.ts";
 import type { Globals } from "./command.ts";
 import { requestFromFlags, type RunValues } from "./run_request.ts";
 import type { RunRequest } from "../container/request.ts";
-import type { StartOptions } from "../container/start.ts";
+import type { StartOptions } from "../container/start_options.ts";
 import { pathsOf } from "../store/paths.ts";
 import { printError } from "./output.ts";
 import { stepListeners } from "./step_listeners.ts";

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { PLAIN_REQUEST } from "../container/request.ts";
 import { parseWords } from "./parse.ts";
 import { RUN_FLAGS } from "./run_flags.ts";
 import { requestFromFlags } from "./run_request.ts";
@@ -42,6 +43,10 @@ test("a run with nothing said has docker's defaults", () => {
     explain: "no",
     lectureVerbose: false,
   });
+});
+
+test("a plain request is a run with nothing said", () => {
+  expect(request("busybox", "true")).toEqual({ ...PLAIN_REQUEST, command: ["true"] });
 });
 
 describe("each flag arrives where it belongs", () => {

@@ -26,7 +26,7 @@ import { hostName, type NameFiles, namesOf, readIfThere } from "./name_files.ts"
 import { planContainer, type PlanInputs } from "./plan.ts";
 import type { RunRequest } from "./request.ts";
 import { type ContainerSpec, type SpecFacts, specFromRequest } from "./spec.ts";
-import type { StartOptions } from "./start.ts";
+import type { StartOptions } from "./start_options.ts";
 import { checkStreams } from "./stdio.ts";
 import { resolveUser, type UserDatabase } from "./user.ts";
 

@@ -2,47 +2,10 @@ import { expect, test } from "bun:test";
 import { type Call, isCall } from "../../ffi/program.ts";
 import { capabilitySet, DEFAULT_CAPABILITIES } from "../kernel/capabilities.ts";
 import { childProgram, planContainer, type PlanInputs } from "./plan.ts";
-import type { RunRequest } from "./request.ts";
+import { PLAIN_REQUEST, type RunRequest } from "./request.ts";
 import { specFromRequest } from "./spec.ts";
 
-const REQUEST: RunRequest = {
-  rootfs: { kind: "busybox" },
-  command: ["sh", "-c", "echo hello"],
-  name: null,
-  autoRemove: true,
-  interactive: false,
-  tty: false,
-  environment: new Map(),
-  workdir: null,
-  user: null,
-  groupAdd: [],
-  hostname: null,
-  readOnly: false,
-  mounts: [],
-  labels: new Map(),
-  capAdd: [],
-  capDrop: [],
-  privileged: false,
-  noNewPrivileges: false,
-  init: false,
-  ulimits: [],
-  sysctls: new Map(),
-  shmSize: null,
-  memory: null,
-  cpus: null,
-  pidsLimit: null,
-  network: {
-    mode: { kind: "bridge" },
-    ip: null,
-    mac: null,
-    dns: [],
-    dnsSearch: [],
-    dnsOptions: [],
-    addHosts: [],
-  },
-  explain: "no",
-  lectureVerbose: false,
-};
+const REQUEST: RunRequest = { ...PLAIN_REQUEST, command: ["sh", "-c", "echo hello"] };
 const ALL = (1n << 41n) - 1n;
 const DEVICES = ["null", "zero", "full", "random", "urandom", "tty"];
 const TREES = new Map(DEVICES.map((name, index) => [`/dev/${name}`, 20 + index]));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { NetworkMode, NetworkOptions } from "../network/options.ts";
-import { checkRequest, type RunRequest } from "./request.ts";
+import { checkRequest, PLAIN_REQUEST, type RunRequest } from "./request.ts";
 
 const network: NetworkOptions = {
   mode: { kind: "bridge" },
@@ -12,36 +12,7 @@ const network: NetworkOptions = {
   addHosts: [],
 };
 
-const request: RunRequest = {
-  rootfs: { kind: "busybox" },
-  command: ["true"],
-  name: null,
-  autoRemove: true,
-  interactive: false,
-  tty: false,
-  environment: new Map(),
-  workdir: null,
-  user: null,
-  groupAdd: [],
-  hostname: null,
-  readOnly: false,
-  mounts: [],
-  labels: new Map(),
-  capAdd: [],
-  capDrop: [],
-  privileged: false,
-  noNewPrivileges: false,
-  init: false,
-  ulimits: [],
-  sysctls: new Map(),
-  shmSize: null,
-  memory: null,
-  cpus: null,
-  pidsLimit: null,
-  network,
-  explain: "no",
-  lectureVerbose: false,
-};
+const request: RunRequest = { ...PLAIN_REQUEST, command: ["true"] };
 
 const NONE: NetworkMode = { kind: "none", loopback: "up" };
 const HOST: NetworkMode = { kind: "host" };

@@ -17,7 +17,7 @@ import { MACHINE, syscall } from "../../ffi/libc.ts";
 import { childError } from "../../src/container/exec_failure.ts";
 import { CHILD_NAMESPACES, childProgram, planContainer } from "../../src/container/plan.ts";
 import { openRootfs, prepareFiles, userDatabase } from "../../src/container/prepare_files.ts";
-import type { MountRequest, RunRequest } from "../../src/container/request.ts";
+import { type MountRequest, PLAIN_REQUEST, type RunRequest } from "../../src/container/request.ts";
 import { specFromRequest } from "../../src/container/spec.ts";
 import { resolveUser } from "../../src/container/user.ts";
 import { capabilitySet } from "../../src/kernel/capabilities.ts";
@@ -41,42 +41,9 @@ beforeAll(() => {
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
 const DEFAULTS: RunRequest = {
-  rootfs: { kind: "busybox" },
+  ...PLAIN_REQUEST,
   command: ["true"],
-  name: null,
-  autoRemove: true,
-  interactive: false,
-  tty: false,
-  environment: new Map(),
-  workdir: null,
-  user: null,
-  groupAdd: [],
-  hostname: null,
-  readOnly: false,
-  mounts: [],
-  labels: new Map(),
-  capAdd: [],
-  capDrop: [],
-  privileged: false,
-  noNewPrivileges: false,
-  init: false,
-  ulimits: [],
-  sysctls: new Map(),
-  shmSize: null,
-  memory: null,
-  cpus: null,
-  pidsLimit: null,
-  network: {
-    mode: { kind: "none", loopback: "up" },
-    ip: null,
-    mac: null,
-    dns: [],
-    dnsSearch: [],
-    dnsOptions: [],
-    addHosts: [],
-  },
-  explain: "no",
-  lectureVerbose: false,
+  network: { ...PLAIN_REQUEST.network, mode: { kind: "none", loopback: "up" } },
 };
 
 interface Outcome {
