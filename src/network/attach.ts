@@ -12,6 +12,7 @@ import { deleteLink, getLink } from "../kernel/netlink/link.ts";
 import type { StepListener } from "../steps.ts";
 import type { AttachmentRecord, HeldRecord } from "../store/containers.ts";
 import { readFormerAddress, rememberAddress } from "../store/networks.ts";
+import { takeLock } from "../store/lock.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";
 import { type Attaching, planAddress, planPair } from "./attach_plan.ts";
@@ -90,12 +91,13 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
     // 4. The pair, one end in the bridge, the other in the namespace; the address; the way out.
     undo.defer(() => executor.undo());
     const ptp = attaching.bridge === null ? await import("./ptp_plan.ts") : undefined;
+    if (ptp) await guardElements(executor, paths);
     const { attachment } = attaching;
     const hostSteps = ptp?.ptpHostSteps(attachment) ?? [];
     executor.run(planPair(attaching, { fresh: readParameters(FRESH_PARAMETERS), hostSteps }));
     executor.run(planAddress(attaching));
     executor.keep(); // from here on the links end with the namespace
-    if (ptp) undo.defer(() => executor.run(ptp.planPtpDetach(attachment)));
+    if (ptp) undo.defer(() => detachPair(executor, paths, ptp.planPtpDetach(attachment)));
     undo.defer(() => removeIfJoined(executor, { paths, record }));
     remember(paths, record);
     const notices = bridge.state.notices[options.mode.kind === "ptp" ? "ptp" : "bridge"];
@@ -113,6 +115,19 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
     if (isKernelError(error, "EXFULL")) throw bridgeFull(error);
     throw error;
   }
+}
+
+/** What a pair changes of the rules is no reason for the next start to look at everything. */
+async function guardElements(executor: NetworkExecutor, paths: Paths): Promise<void> {
+  const { changeOwnElements } = await import("./own_change.ts");
+  executor.guardFirewall((send) => changeOwnElements(executor.nft, paths, send));
+}
+
+/** Under the lock, lest a reset that is at work puts back what goes here. */
+function detachPair(executor: NetworkExecutor, paths: Paths, steps: readonly NetworkStep[]): void {
+  using _lock = takeLock(paths.networkLock, "shared");
+  executor.run(steps);
+  executor.keep();
 }
 
 /** BR_MAX_PORTS of net/bridge/br_private.h is 1,024, and no port has the number 0. */

@@ -20,6 +20,7 @@ import { makeDirectories, readAll, replaceFile, tryOpen } from "../kernel/files.
 import { Descriptor } from "../kernel/descriptor.ts";
 import type { LegacyForward } from "../kernel/xtables.ts";
 import { getRoute } from "../kernel/netlink/route.ts";
+import { type OwnRoutes, routeFingerprint } from "../kernel/netlink/route_fingerprint.ts";
 import { readGeneration } from "../kernel/nftables/generation.ts";
 import { readSysctl } from "../host/sysctl.ts";
 import { takeLock } from "../store/lock.ts";
@@ -42,7 +43,11 @@ export interface BridgeState {
   readonly mac: string;
   /** The rule set's generation, anyone's changes counted. */
   readonly generation: number;
-  readonly uplinks: readonly { readonly index: number; readonly mtu: number }[];
+  readonly uplinks: readonly { readonly index: number; readonly link: string; readonly mtu: number }[];
+  /** The host's routes as a number (route_fingerprint.ts), so that a new way out is found; null where they are too many. */
+  readonly routes: number | null;
+  /** The range of the pairs, whose routes are ours; null where there has been none. */
+  readonly pairs: string | null;
   /** What iptables-legacy had at FORWARD, as text: its changes do not count in the generation. Empty: not in use. */
   readonly legacy: string;
   /** Whether the administrator had made the host a router (ip_forward=1): then our rules let it be one. */
@@ -116,7 +121,13 @@ function isHealthy(executor: NetworkExecutor, state: BridgeState): boolean {
   if (isRouter() !== state.router) return false;
   const addresses = addressesOf(executor.host, state.index);
   if (!addresses.includes(state.gateway)) return false;
-  return uplinksAreSame(executor, state);
+  return uplinksAreSame(executor, state) &&
+    (state.routes === null || routeFingerprint(executor.host, ownRoutes(state)) === state.routes);
+}
+
+/** The routes that are skdocker's own. */
+export function ownRoutes({ index, pairs }: Pick<BridgeState, "index" | "pairs">): OwnRoutes {
+  return { link: index, pairs: pairs === null ? null : parseIpv4Network(pairs) };
 }
 
 /** As {@link BridgeState.legacy} now. Hosts that do not use it pay for one question. */
@@ -140,9 +151,10 @@ export function isRouter(): boolean {
 }
 
 function uplinksAreSame(executor: NetworkExecutor, { uplinks }: BridgeState): boolean {
-  for (const { index, mtu } of uplinks) {
+  for (const { index, link: name, mtu } of uplinks) {
     const link = findLink(executor.host, index);
-    if (!link || link.mtu !== mtu || link.ipv4?.forwarding !== 1) return false;
+    // By another name it would be a link that forwards for everybody: the rules know it by its name.
+    if (!link || link.name !== name || link.mtu !== mtu || link.ipv4?.forwarding !== 1) return false;
   }
   const out = wayOut(executor);
   if (out === undefined) return true;

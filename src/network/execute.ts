@@ -41,6 +41,7 @@ export class NetworkExecutor implements Disposable {
   #batch: NftOperation[] = [];
   /** Host links that were made here, by name. */
   readonly #made: string[] = [];
+  #guard: (send: () => void) => void = (send) => send();
 
   constructor(listener: StepListener<NetworkStep>) {
     this.#listener = listener;
@@ -73,6 +74,11 @@ export class NetworkExecutor implements Disposable {
   /** Remembers a host link's index, so that it need not be asked for. */
   knowIndex(link: string, index: number): void {
     this.#indexes.set(`host ${link}`, index);
+  }
+
+  /** What is to be done around each change of the firewall. */
+  guardFirewall(guard: (send: () => void) => void): void {
+    this.#guard = guard;
   }
 
   /** A host link of that name was removed: the next one has another index. */
@@ -269,7 +275,7 @@ export class NetworkExecutor implements Disposable {
     // Loaded when the first rule is to be changed: a container on the bridge changes none.
     const { sendBatch } = require("../kernel/nftables/batch.ts") as typeof import("../kernel/nftables/batch.ts");
     const { undo } = require("./firewall_plan.ts") as typeof import("./firewall_plan.ts");
-    sendBatch(this.nft, batch);
+    this.#guard(() => sendBatch(this.nft, batch));
     const back = undo(batch);
     if (back.length > 0) this.undoWith(() => sendBatch(this.nft, back));
   }

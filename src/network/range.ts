@@ -6,7 +6,8 @@
  */
 import { type Ipv4Network, overlaps, parseIpv4Network } from "../kernel/ipv4.ts";
 
-const SHORTEST_TELLING_PREFIX = 2;
+/** Routes shorter than this tell nothing about who uses an address. */
+export const SHORTEST_TELLING_PREFIX = 2;
 
 /** The candidates in the order they are tried. */
 export function* rangeCandidates(): Generator<Ipv4Network> {

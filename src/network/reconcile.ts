@@ -8,9 +8,12 @@ import { readGeneration } from "../kernel/nftables/generation.ts";
 import { readLegacyForward } from "../kernel/xtables.ts";
 import { isKernelError } from "../../ffi/errno.ts";
 import { type Link, listLinks } from "../kernel/netlink/link.ts";
+import { formatIpv4Network, overlaps, parseIpv4Network } from "../kernel/ipv4.ts";
+import type { Route } from "../kernel/netlink/route.ts";
+import { routeFingerprint } from "../kernel/netlink/route_fingerprint.ts";
 import type { NetlinkSocket } from "../kernel/netlink/socket.ts";
 import { type ContainerRecord, listContainers } from "../store/containers.ts";
-import { type NetworkIntent, writeNetwork } from "../store/networks.ts";
+import { type NetworkIntent, readNetwork, writeNetwork } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";
 import {
@@ -20,11 +23,19 @@ import {
   type BridgeState,
   describeLegacy,
   isRouter,
+  ownRoutes,
   readBridgeIntent,
   readBridgeState,
   writeBridgeState,
 } from "./bridge.ts";
-import { type BridgeNetwork, type ObservedBridge, planBridge, routedLinks, wantedFirewall } from "./bridge_plan.ts";
+import {
+  type BridgeNetwork,
+  type ObservedBridge,
+  planBridge,
+  routedLinks,
+  type Uplink,
+  wantedFirewall,
+} from "./bridge_plan.ts";
 import { hardenedParameters } from "./parameter_plan.ts";
 import type { NetworkExecutor } from "./execute.ts";
 import { FIREWALL, ptpElements, USER_FIREWALL } from "./firewall_plan.ts";
@@ -42,7 +53,8 @@ import {
 } from "./observe.ts";
 import { fixedNeighbours, readBridgeAlterations } from "./alterations.ts";
 import { observeTable } from "./observe_firewall.ts";
-import { freeRange, rangeCandidates } from "./range.ts";
+import { PTP_NETWORK } from "./ptp.ts";
+import { freeRange, rangeCandidates, SHORTEST_TELLING_PREFIX } from "./range.ts";
 
 /** How far the bridge is corrected. */
 export interface ReconcileOptions {
@@ -53,21 +65,15 @@ export interface ReconcileOptions {
 /** Corrects what differs, and records what a start needs to know. Returns the network as it is now. */
 export function reconcile(executor: NetworkExecutor, paths: Paths, options: ReconcileOptions): BridgeNetwork {
   restoreName(executor, paths);
-  const { network, intent, observed, router } = observe(executor, paths, options);
+  const { network, intent, observed, look } = observe(executor, paths, options);
   const steps = planBridge(network, observed);
-  const routed = routedLinks(observed).filter(({ forwarding }) => !forwarding);
-  if (routed.length > 0) {
-    const before = readHostChanges(paths);
-    executor.undoWith(() => writeHostChanges(paths, before));
-    recordHostChanges(paths, {
-      sysctls: Object.fromEntries(routed.map(({ link }) => [`net.ipv4.conf.${link}.forwarding`, "0"])),
-    });
-  }
+  recordTurnedOn(executor, paths, routedLinks(observed));
   executor.run(steps);
   const generation = verifyFirewall(executor, wantedFirewall(network, observed));
   const uplink = observed.uplinks[0]?.link;
-  const notices = meetForeignFirewalls(executor, paths, { network, uplink });
-  recordLook(executor, paths, { network, intent, observed, router, notices, generation });
+  const met = meetForeignFirewalls(executor, paths, { network, uplink });
+  const notices = { bridge: [...look.overlaps.bridge, ...met.bridge], ptp: [...look.overlaps.ptp, ...met.ptp] };
+  recordLook(executor, paths, { network, intent, observed, look, notices, generation });
   return network;
 }
 
@@ -120,12 +126,15 @@ function observe(executor: NetworkExecutor, paths: Paths, { strict }: ReconcileO
   }
   const containers = listContainers(paths);
   const ours = new Set<number>([...(link ? [link.index] : []), ...hostEnds(host, containers)]);
+  const pairs = readNetwork(paths, PTP_NETWORK)?.subnet ?? null;
+  // Before the routes themselves: one that comes in between is found by the next start.
+  const fingerprint = routeFingerprint(host, ownRoutes({ index: link?.index ?? 0, pairs }));
   const routes = hostRoutes(host);
   const intent = readBridgeIntent(paths) ?? chooseRange(routedNetworks(routes, ours));
   const { uplinks, mtu } = observeUplinks(host, { routes, ours });
   const network = bridgeNetwork(intent, mtu);
   const router = isRouter();
-  const routed = router ? [] : linksTurnedOn(paths);
+  const routed = router ? [] : linksTurnedOn(paths, uplinks);
   const elements: NftOperation[] = [];
   for (const { attachment } of containers) {
     if (attachment?.network !== "ptp") continue;
@@ -154,7 +163,9 @@ function observe(executor: NetworkExecutor, paths: Paths, { strict }: ReconcileO
     firewall: observeTable(nft, { table: FIREWALL, wanted: wantedFirewall(network, base) }),
     userFirewall: getTable(nft, USER_FIREWALL) !== undefined,
   };
-  return { network, intent, observed, router };
+  const into = (subnet: string | null) => subnet === null ? [] : overlapNotices(host, { routes, ours, subnet });
+  const look = { router, pairs, routes: fingerprint, overlaps: { bridge: into(intent.subnet), ptp: into(pairs) } };
+  return { network, intent, observed, look };
 }
 
 /**
@@ -190,23 +201,59 @@ function writeIntentOnce(paths: Paths, intent: NetworkIntent): void {
   if (!readBridgeIntent(paths)) writeNetwork(paths, intent);
 }
 
-function linksTurnedOn(paths: Paths): string[] {
-  const links: string[] = [];
-  for (const name in readHostChanges(paths).sysctls) {
-    const link = /^net\.ipv4\.conf\.(.+)\.forwarding$/.exec(name)?.[1];
-    if (link !== undefined) links.push(link);
+/** Forwarding that is turned on now, and links that got another name since it was. */
+function recordTurnedOn(executor: NetworkExecutor, paths: Paths, links: readonly Uplink[]): void {
+  const before = readHostChanges(paths);
+  const names = links.map(({ link }) => forwardingOf(link)).filter((name) => before.sysctls[name] === undefined);
+  if (names.length === 0) return;
+  executor.undoWith(() => writeHostChanges(paths, before));
+  recordHostChanges(paths, { sysctls: Object.fromEntries(names.map((name) => [name, "0"])) });
+}
+
+/** Links that skdocker has let forward, by the names they have now. */
+function linksTurnedOn(paths: Paths, uplinks: readonly Uplink[]): string[] {
+  const { sysctls } = readHostChanges(paths);
+  const former = new Map(readBridgeState(paths)?.uplinks.map(({ index, link }) => [index, link]));
+  return uplinks.filter(({ index, link }) =>
+    [link, former.get(index)].some((name) => name !== undefined && sysctls[forwardingOf(name)] !== undefined)
+  ).map(({ link }) => link);
+}
+
+function forwardingOf(link: string): string {
+  return `net.ipv4.conf.${link}.forwarding`;
+}
+
+/** Routes that somebody has made into a range of ours: what goes to a container there goes another way. */
+function overlapNotices(host: NetlinkSocket, { routes, ours, subnet }: Overlap): string[] {
+  const range = parseIpv4Network(subnet);
+  const notices: string[] = [];
+  for (const route of routes) {
+    const [network] = routedNetworks([route], ours).filter(({ prefix }) => prefix >= SHORTEST_TELLING_PREFIX);
+    if (!network || !overlaps(range, network)) continue;
+    const link = route.link === undefined ? null : findLink(host, route.link);
+    const via = link ? ` over "${link.name}"` : "";
+    notices.push(
+      `the host's route to ${formatIpv4Network(network)}${via} leads into the range ${subnet} of containers; ` +
+        `"skdocker net reset --purge" lets the next start choose another range`,
+    );
   }
-  return links;
+  return notices;
+}
+
+interface Overlap {
+  readonly routes: readonly Route[];
+  readonly ours: ReadonlySet<number>;
+  readonly subnet: string;
 }
 
 function recordLook(
   executor: NetworkExecutor,
   paths: Paths,
-  { network, intent, observed, router, notices, generation }: {
+  { network, intent, observed, look, notices, generation }: {
     network: BridgeNetwork;
     intent: NetworkIntent;
     observed: ObservedBridge;
-    router: boolean;
+    look: Pick<BridgeState, "router" | "pairs" | "routes">;
     notices: BridgeState["notices"];
     generation: number;
   },
@@ -221,8 +268,10 @@ function recordLook(
     subnet: intent.subnet,
     mac: network.address,
     generation,
-    uplinks: observed.uplinks.map(({ index, mtu }) => ({ index, mtu })),
-    router,
+    uplinks: observed.uplinks.map(({ index, link: name, mtu }) => ({ index, link: name, mtu })),
+    router: look.router,
+    routes: look.routes,
+    pairs: look.pairs,
     legacy: describeLegacy(readLegacyForward()),
     notices,
   };

@@ -221,6 +221,17 @@ export function listRoutes(socket: NetlinkSocket, { family, table, link }: Route
   return routes;
 }
 
+/** Asks for all IPv4 routes. */
+export function routesQuery() {
+  return query(GET_ROUTE, {
+    operation: "list",
+    subject: "routes",
+    header: { family: AF_INET },
+    attributes: {},
+    reply: ROUTE,
+  });
+}
+
 /** MPLS and multicast routes are dumped as well, with families of their own. */
 function isIpRoute({ header }: MessageOf<typeof ROUTE>): boolean {
   return (header.family === AF_INET || header.family === AF_INET6) && (header.flags & RTM_F_CLONED) === 0;

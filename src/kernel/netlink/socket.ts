@@ -217,8 +217,16 @@ export class NetlinkSocket implements Disposable {
       const parts = this.#collect(query, sequence);
       if (parts !== undefined) return parts.map((message) => this.#read(query, message));
     }
-    const kernelText = "it kept changing while it was read";
-    throw new KernelError({ ...query, errno: errnoNumber("EAGAIN"), kernelText });
+    throw keptChanging(query);
+  }
+
+  /** As {@link dump}, for who reads the messages himself. */
+  dumpRaw(query: Request): readonly RawMessage[] {
+    for (let i = 0; i < MAX_REPEATS; i++) {
+      const parts = this.#collect(query, this.#ask(query, NLM_F_DUMP));
+      if (parts !== undefined) return parts;
+    }
+    throw keptChanging(query);
   }
 
   /**
@@ -370,6 +378,11 @@ function kernelText(request: Request, { text, offset, missing }: Acknowledgement
   if (attribute === undefined && missing !== undefined) attribute = `attribute ${missing} is missing`;
   if (attribute === undefined) return text;
   return text === undefined ? attribute : `${text} (${attribute})`;
+}
+
+function keptChanging(query: Request): KernelError {
+  const kernelText = "it kept changing while it was read";
+  return new KernelError({ ...query, errno: errnoNumber("EAGAIN"), kernelText });
 }
 
 function noAnswer(request: Request): KernelError {
