@@ -12,6 +12,7 @@ import { ourDockerRules } from "./foreign_firewalls.ts";
 import { readHostChanges } from "./host_changes.ts";
 import type { NetworkStep } from "./network_step.ts";
 import { findLink } from "./observe.ts";
+import { restoreName } from "./reconcile.ts";
 
 /**
  * Removes links, tables and files, and puts every parameter of the host back to what it was. Forwarding ends before the
@@ -31,7 +32,8 @@ export function purgeHost(executor: NetworkExecutor, paths: Paths): void {
   if (failures.length > 1) throw new AggregateError(failures, "The host could not be restored completely");
 }
 
-function removeLinks(executor: NetworkExecutor): void {
+function removeLinks(executor: NetworkExecutor, paths: Paths): void {
+  restoreName(executor, paths);
   if (findLink(executor.host, BRIDGE_LINK)?.kind !== "bridge") return; // none, or somebody else's of that name
   executor.run([{ do: "delete link", purpose: "undo", side: "host", link: BRIDGE_LINK }]);
 }

@@ -87,7 +87,7 @@ export function planReconcile(
 }
 
 /** A bridge of ours that somebody gave another name gets its own back, under its ports and connections. */
-function restoreName(executor: NetworkExecutor, paths: Paths): void {
+export function restoreName(executor: NetworkExecutor, paths: Paths): void {
   const state = readBridgeState(paths);
   if (!state || findLink(executor.host, BRIDGE_LINK)) return;
   const link = findLink(executor.host, state.index);

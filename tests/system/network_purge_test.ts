@@ -49,3 +49,44 @@ test("a parameter the administrator had set stays, one that skdocker had set goe
   expect(lab.sysctl("net.ipv4.conf.eth0.forwarding")).toBe("0");
   expect(lab.sysctl("net.ipv4.conf.eth1.forwarding")).toBe("1");
 });
+
+test("whatever was done to host and network in between, purge leaves the host as it was before", async () => {
+  for (
+    const between of [
+      "sysctl -qw net.ipv4.ip_forward=1; sysctl -qw net.ipv4.ip_forward=0",
+      "sysctl -qw net.ipv4.conf.eth0.forwarding=0 net.ipv4.conf.skbr0.rp_filter=1",
+      "ip link set skbr0 down; ip link set skbr0 name other0",
+      "nft flush ruleset",
+      "nft add table inet skdocker '{ flags dormant; }'; nft add chain inet skdocker extra",
+      "ip link del skbr0; rm -rf /run/skdocker/networks",
+    ]
+  ) {
+    using lab = Lab.create();
+    lab.shell("rmdir /run/skdocker 2>/dev/null || true");
+    const before = lab.snapshot();
+    for (const network of ["bridge", "ptp"]) {
+      expect(lab.skdocker("run", "--rm", "--network", network, "busybox", "true").code).toBe(0);
+    }
+    lab.shell(between);
+    for (let time = 0; time < 2; time++) {
+      expect([between, lab.skdocker("net", "reset", "--purge")]).toMatchObject([between, { code: 0, stderr: "" }]);
+      await lab.unchanged(before);
+    }
+  }
+});
+
+test("what the administrator turned on meanwhile stays: a host that was made a router is left one", () => {
+  using lab = Lab.create();
+  expect(lab.skdocker("net", "init").code).toBe(0);
+  lab.shell("sysctl -qw net.ipv4.ip_forward=1");
+  expect(lab.skdocker("net", "reset", "--purge").code).toBe(0);
+  expect([lab.sysctl("net.ipv4.ip_forward"), lab.sysctl("net.ipv4.conf.eth0.forwarding")]).toEqual(["1", "1"]);
+});
+
+test("purge on a host that never saw skdocker leaves no trace of itself", async () => {
+  using lab = Lab.create();
+  lab.shell("rmdir /run/skdocker 2>/dev/null || true");
+  const before = lab.snapshot();
+  expect(lab.skdocker("net", "reset", "--purge")).toMatchObject({ code: 0, stderr: "" });
+  await lab.unchanged(before);
+});

@@ -119,3 +119,66 @@ test("an open connection through NAT survives the breakage and the repair", asyn
   expect(await shell.output("for i in $(seq 50); do grep three /tmp/in && break; sleep 0.1; done")).toBe("three\n");
   await shell.exit();
 });
+
+test("ten starts and five resets at once: all containers have their network, and one look afterwards finds nothing to do", async () => {
+  using lab = Lab.create();
+  const running = new ContainerShell(lab);
+  await running.address();
+  const script = "ip -4 -o address show eth0; ping -c 1 -W 2 220.181.38.152 >/dev/null && echo reached";
+  const starts = Array.from(
+    { length: 10 },
+    (_, i) => lab.start("run", "--rm", "--network", i % 3 === 0 ? "ptp" : "bridge", "busybox", "sh", "-c", script),
+  );
+  const resets = Array.from({ length: 5 }, () => lab.start("net", "reset"));
+  for (const reset of resets) expect(await reset.ended()).toMatchObject({ code: 0, stderr: "" });
+  const addresses = new Set<string>();
+  for (const start of starts) {
+    const { code, stdout, stderr } = await start.ended();
+    expect([code, stderr, stdout.includes("reached")]).toEqual([0, "", true]);
+    addresses.add(/inet ([\d.]+)/.exec(stdout)?.[1] ?? "");
+  }
+  expect(addresses.size).toBe(10);
+  expect(lab.skdocker("net", "reset", "--explain").stderr.trim()).toBe("# 0 steps");
+  expect(lab.output(["nft", "list", "set", "inet", "skdocker", "ptp"])).not.toContain("veth");
+  expect(await running.reaches(lab.internetAddress)).toBe(true);
+  await running.exit();
+});
+
+test("what is not skdocker's stays bit for bit: bridges, tables, routes, rules of routing, a container's own things", async () => {
+  using lab = Lab.create();
+  const shell = new ContainerShell(lab);
+  await shell.address();
+  const inside = ["nsenter", "--net", `--target=${await shell.labPid()}`, "--", "sh", "-ec"];
+  const own = "ip link add own0 type bridge; ip address add 10.9.0.1/24 dev own0; ip address add 10.8.8.8/32 dev lo";
+  lab.output([
+    ...inside,
+    `${own}; nft add table inet own; nft add chain inet own c; ip rule add prio 50 from 10.9.0.0/24 table 99`,
+  ]);
+  lab.shell(
+    `ip link add br0 type bridge; ip link set br0 addrgenmode none; ip address add 192.168.7.1/24 dev br0; ip link set br0 up
+    ip link add port0 type veth peer name port1; ip link set port0 master br0; ip link set port0 alias theirs
+    ip link add vethcafecafe type veth peer name vethcafecaff; ip route add 203.0.113.0/24 via 10.0.24.1 table 77
+    ip rule add prio 77 to 203.0.113.0/24 lookup 77
+    nft 'add table inet theirs'; nft 'add set inet theirs s { type ipv4_addr; flags interval; elements = { 10.0.0.0/8 }; }'
+    nft 'add chain inet theirs c { type filter hook forward priority 5; policy accept; }'
+    nft 'add rule inet theirs c ip saddr @s counter accept'; nft 'add table ip filter'; nft 'add chain ip filter FORWARD'`,
+  );
+  await lab.settled();
+  const look = () =>
+    [
+      lab.output(["nft", "-s", "list", "ruleset"]).replaceAll(/table inet skdocker[^]*?\n}\n/g, ""),
+      ...["br0", "port0", "vethcafecafe"].map((link) => JSON.stringify(lab.ip("address", "show", link))),
+      JSON.stringify([lab.ip("route", "show", "table", "77"), lab.ip("rule", "show")]),
+      lab.output([...inside, "ip -j rule; ip -j address show own0; ip -j address show lo; nft list table inet own"]),
+    ].join("\n").replaceAll(/"[a-z_]*timer":[^,]*,/g, "");
+  const before = look();
+  for (
+    const breakage of ["true", "nft delete table inet skdocker; ip link set skbr0 down; ip address flush dev skbr0"]
+  ) {
+    lab.shell(breakage);
+    expect(lab.skdocker("net", "reset")).toMatchObject({ code: 0, stderr: "" });
+    expect(look()).toBe(before);
+  }
+  expect(await shell.reaches(lab.internetAddress)).toBe(true);
+  await shell.exit();
+});
