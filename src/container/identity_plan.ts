@@ -89,11 +89,14 @@ export function planHostname(hostname: string): ContainerStep {
   };
 }
 
-/** Sysctls, through the /proc that was just mounted and before it becomes read-only; each is the namespaces' own. */
+/**
+ * Sysctls, through the /proc that was just mounted and before it becomes read-only; each is the namespaces' own. As in
+ * sysctl(8), a "/" in a name stands for a dot of a link's name.
+ */
 export function planSysctls(sysctls: Readonly<Record<string, string>>): ContainerStep[] {
   return Object.entries(sysctls).map(([name, value]): ContainerStep => {
     const notes = { operation: "set", subject: `${name}=${value}` };
-    const path = `sys/${name.replaceAll(".", "/")}`;
+    const path = `sys/${name.split(".").map((part) => part.replaceAll("/", ".")).join("/")}`;
     const length = Buffer.byteLength(value);
     return {
       group: "sysctls",

@@ -101,11 +101,16 @@ function planFiles(spec: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
   const nodev = mounts.some(({ destination, options }) => destination === "/dev" && options.includes("nodev"));
   const nullDevice = inputs.trees.get("/dev/null");
   if (nullDevice === undefined) throw new Error("no mount was opened for /dev/null");
+  if (mounts[0]?.destination !== "/proc") throw new Error("the first mount is not /proc");
   const inDev = mounts.findLastIndex(({ destination }) => destination === "/dev/mqueue") + 1;
   return [
     named("skdocker:root", [planPropagation(), ...planRoot(inputs.root, { nodev })]),
     named("skdocker:mounts", [
-      ...planMounts(mounts.slice(0, inDev), inputs),
+      ...planMounts(mounts.slice(0, 1), inputs),
+      // While nothing lies in /proc but what the kernel has put there: a mount that was asked for can lead there by a link
+      // of the root file system, and then files of its own, links among them, would be written (CVE-2025-52881).
+      ...planSysctls(linux.sysctl),
+      ...planMounts(mounts.slice(1, inDev), inputs),
       // Before what was asked for, which may lie in /dev and then goes on top.
       ...planDevices(inputs.trees),
       ...(inputs.console === null ? [] : [planConsole(inputs.console)]),
@@ -113,7 +118,6 @@ function planFiles(spec: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
       ...planMounts(mounts.slice(inDev), inputs),
       ...(process.cwd === "/" || inputs.workingDirectoryExists ? [] : [planWorkingDirectory(process.cwd)]),
       planHostname(spec.hostname),
-      ...planSysctls(linux.sysctl),
       ...planMasks(linux.maskedPaths, nullDevice),
       ...planReadonlyPaths(linux.readonlyPaths),
       ...(root.readonly ? [planReadonlyRoot()] : []),

@@ -230,6 +230,18 @@ test("every path of PATH is tried, and only the last failure ends the child", ()
   expect(calls.map(({ tolerate }) => tolerate)).toEqual([["ENOENT", "ENOTDIR", "EACCES"], undefined]);
 });
 
+test("sysctls are written before anything that was asked for is mounted, a link's dots being slashes", () => {
+  const mounts = [{ kind: "bind", source: "/x", target: "/data", readOnly: false, recursive: true }] as const;
+  const sysctls = new Map([["net.ipv4.conf.eth0/1.forwarding", "1"]]);
+  const trees = new Map([...TREES, ["/data", 77]]);
+  const calls = callsOf({ request: { mounts, sysctls }, inputs: { trees } });
+  const path = (text: string) => ({ args }: Call) => (args[1] as { text?: string } | undefined)?.text === text;
+  const asked = at(calls, ({ call, args }) => call === "move_mount" && args[0] === 77);
+  for (const text of ["sys/net/ipv4/ip_unprivileged_port_start", "sys/net/ipv4/conf/eth0.1/forwarding"]) {
+    expect(at(calls, path(text))).toBeLessThan(asked);
+  }
+});
+
 test("a standard stream never becomes another one", () => {
   expect(() => planOf({ inputs: { stdio: { descriptors: [1, 1, 2], owned: [] } } })).toThrow("is a stream itself");
 });

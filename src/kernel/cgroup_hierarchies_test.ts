@@ -86,3 +86,25 @@ test("two limits of one hierarchy are one directory", () => {
   expect(directories.map(({ path }) => path)).toEqual(["/cg/all/skdocker/c1"]);
   expect(directories[0]?.writes.map(({ file }) => file)).toContain("pids.max");
 });
+
+test("devices are kept by version 1's controller, else by a program of version 2, from above where the members are", () => {
+  const devices = [{ type: "c", major: 1, minor: 3, access: "rwm" }] as const;
+  const DEVICES = "42 31 0:39 / /sys/fs/cgroup/devices rw,relatime - cgroup cgroup rw,devices\n";
+  const plan = (mountinfo: string) =>
+    planCgroup(parseHierarchies(mountinfo), { id: "c1", limits: { devices }, unifiedControllers: [] });
+  const legacy = plan(MOUNTS + V1 + DEVICES + UNIFIED);
+  expect(legacy.missing).toEqual([]);
+  expect(legacy.directories.map(({ members }) => members)).toEqual([
+    "/sys/fs/cgroup/unified/skdocker/c1",
+    "/sys/fs/cgroup/devices/skdocker/c1/container",
+  ]);
+  expect(legacy.directories[1]?.writes.map(({ file, value }) => `${file} ${value}`)).toEqual([
+    "devices.deny a",
+    "devices.allow c 1:3 rwm",
+  ]);
+  const unified = plan(MOUNTS + V2);
+  expect(unified.directories.map(({ members, writes, devices }) => [members, writes, devices])).toEqual([
+    ["/sys/fs/cgroup/skdocker/c1/container", [], devices],
+  ]);
+  expect(plan(MOUNTS + V1).missing).toEqual(["devices"]);
+});

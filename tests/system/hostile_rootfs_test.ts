@@ -151,6 +151,45 @@ describe("a link", () => {
   });
 });
 
+describe("a mount that the root leads into /proc, /sys or /dev by a link", () => {
+  const volume = () => `${lab.directory}/volume`;
+  /** Runs with the volume mounted at /data, which is a link. */
+  function runOnto(target: string, ...command: string[]) {
+    symlinkSync(target, `${root}/data`);
+    return lab.run([lab.binary, "run", "--rm", "--network", "none", "-v", `${volume()}:/data`, root, ...command]);
+  }
+  beforeEach(() => {
+    rmSync(volume(), { recursive: true, force: true });
+    mkdirSync(`${volume()}/ipv4`, { recursive: true });
+  });
+
+  test("does not get the container's sysctls written to it, nor by a link in it to the host", () => {
+    // A setting of the whole machine, which nothing else touches.
+    const setting = "/proc/sys/fs/lease-break-time";
+    const before = readFileSync(setting, "utf8");
+    writeFileSync(`${volume()}/ipv4/ping_group_range`, "kept");
+    symlinkSync(setting, `${volume()}/ipv4/ip_unprivileged_port_start`);
+    try {
+      runOnto("/proc/sys/net", "/bin/true");
+      expect(readFileSync(setting, "utf8")).toBe(before);
+      expect(readFileSync(`${volume()}/ipv4/ping_group_range`, "utf8")).toBe("kept");
+    } finally {
+      writeFileSync(setting, before);
+    }
+  });
+
+  test("leaves what is masked and read-only as it is, wherever it can still be reached", () => {
+    for (const target of ["/proc", "/proc/sys", "/sys", "/sys/firmware", "/dev", "/dev/pts", "/proc/self"]) {
+      rmSync(`${root}/data`, { force: true });
+      const script =
+        "prober writable /proc /sys; for f in /proc/kcore /proc/keys /proc/timer_list; do [ -e $f ] && head -c 9 $f; done; head -c 1 /proc/sys/kernel/core_pattern >/dev/null && echo x >/proc/sys/kernel/core_pattern && echo WRITTEN";
+      const { stdout } = runOnto(target, "/bin/busybox", "sh", "-c", script);
+      const harmless = /^\/proc\/(self|thread-self|net|mounts)(\/|$)|^\/proc\/pressure\/|^\/proc\/sys\/ipv4/;
+      expect([target, stdout.split("\n").filter((line) => line !== "" && !harmless.test(line))]).toEqual([target, []]);
+    }
+  });
+});
+
 describe("instead of a file or directory", () => {
   const kinds = {
     "a pipe": (path: string) => lab.output(["mkfifo", path]),
@@ -274,6 +313,19 @@ describe("what is executed", () => {
       ],
     );
     expect([code === 0 || code === 77, stdout]).toEqual([false, ""]);
+  });
+
+  test("may be a pipe, a socket, a device, a directory, or have one for its interpreter: refused at once", () => {
+    const odd = `${root}/odd`;
+    const kinds = ["mkfifo", "mkdir", "mknod -m 755 c 1 3", "mknod -m 755 b 7 0"];
+    for (const kind of kinds) {
+      const [command = "", mode, ...rest] = kind.split(" ");
+      rmSync(odd, { recursive: true, force: true });
+      lab.output([command, ...(mode ? [mode, rest[0] as string] : ["-m", "755"]), odd, ...rest.slice(1)]);
+      expect([kind, run("/odd").code]).toEqual([kind, 126]);
+      writeFileSync(`${root}/bin/script`, "#!/odd\n", { mode: 0o755 });
+      expect([kind, run("/bin/script").code]).toEqual([kind, 126]);
+    }
   });
 
   test("nor while somebody swaps it during the start", async () => {
