@@ -47,5 +47,13 @@ function messageOf(error: unknown): string {
   if (error instanceof AggregateError) {
     return [error.message, error.errors.map(describeError).join("; ")].filter((text) => text !== "").join(": ");
   }
-  return (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, " ").trim();
+  return printable((error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, " ").trim());
+}
+
+/** Names in a root file system are somebody else's: what a terminal would obey is written as `\x1b`. */
+function printable(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
 }

@@ -44,3 +44,9 @@ test("the exit code is the outermost one said, else 125", () => {
 test("--debug shows the stacks of the causes too", () => {
   expect(stackOf(new Error("outer", { cause: new Error("inner") }))).toMatch(/outer[\s\S]*caused by [\s\S]*inner/);
 });
+
+test("what a terminal would obey is not printed as it is", () => {
+  expect(describeError(new Error('Cannot open "a\x1b[31m\x07\u009bb": ENOENT'))).toBe(
+    'Cannot open "a\\x1b[31m\\x07\\x9bb": ENOENT',
+  );
+});

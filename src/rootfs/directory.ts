@@ -61,8 +61,9 @@ function prepareOne(
     root.ensure(path, kind, willMake);
     const found = root.kindOf(path);
     if (found === kind) return;
+    const is = found === undefined ? "leads nowhere" : `is a ${found}`;
     throw new UserError(
-      `"${path}" in the root file system "${root.path}" is a ${found}, and a ${kind} is to be mounted on it`,
+      `"${path}" in the root file system "${root.path}" ${is}, and a ${kind} is to be mounted on it`,
     );
   } catch (error) {
     if (!isKernelError(error, "EROFS")) throw error;

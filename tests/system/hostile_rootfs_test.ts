@@ -143,6 +143,13 @@ describe("a link", () => {
     expect(run("cat", "/link/file", "/up").stdout).toBe("the container's\nthe container's\n");
   });
 
+  test("whose name a terminal would obey is told of in harmless letters", () => {
+    writeFileSync(`${root}/f\x1b[31m`, "");
+    symlinkSync("/f\x1b[31m/x", `${root}/etc/hosts`);
+    const { code, stderr } = run("/bin/busybox", "true");
+    expect([code, stderr]).toEqual([125, 'skdocker: Cannot open "f\\x1b[31m": ENOTDIR (Not a directory)\n']);
+  });
+
   test("of a rootfs is followed for its mount points, inside it", () => {
     // As Debian's: /etc/resolv.conf points into /run, where there is nothing yet.
     replace("etc/resolv.conf", (path) => symlinkSync("../run/resolver/stub.conf", path));
