@@ -20,7 +20,7 @@ export interface PumpEnd {
   readonly owner?: { close(): void };
   /** Bytes for one write: a blocking terminal is given little at a time. */
   readonly most?: number;
-  /** Called when a source has ended by itself. */
+  /** Called when a source has ended by itself, or when a sink takes nothing more. */
   readonly atEnd?: () => void;
 }
 
@@ -111,8 +111,12 @@ export class Pump implements Disposable {
     if (count === -EAGAIN) return false;
     if (count === -EINTR) return true;
     // Nobody reads any more. Closing the source lets its writer learn that as it would without us.
-    if (count === -EPIPE || count === -EIO) return this.#finish();
-    if (count < 0) throw new KernelError({ operation: "write", subject: "a standard stream", errno: -count });
+    if (count === -EPIPE || count === -EIO) {
+      this.#finish();
+      this.#sink.atEnd?.();
+      return false;
+    }
+    if (count < 0) throw new KernelError({ operation: "write to", subject: "a standard stream", errno: -count });
     this.#start += count;
     return true;
   }

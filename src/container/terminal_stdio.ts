@@ -29,7 +29,8 @@ export class TerminalStdio implements ContainerStdio {
     this.#master = terminal.pty.master;
     const slave = terminal.pty.slave.fd;
     this.child = [slave, slave, slave];
-    this.#output = new Pump({ source: { fd: this.#master.fd }, sink: outputEnd(1) });
+    const sink = { ...outputEnd(1), atEnd: () => this.#hangUp() };
+    this.#output = new Pump({ source: { fd: this.#master.fd }, sink });
     this.resized(); // before there is anybody to ask for the size
     if (!interactive) return;
     this.#keyboard = this.#master.duplicate();
@@ -55,7 +56,10 @@ export class TerminalStdio implements ContainerStdio {
     if (ours !== undefined && !this.#output.finished) setWindowSize(this.#master.fd, windowSize(ours));
   }
 
-  /** Our terminal is gone (its window was closed, the connection broke): so is the container's, for all who use it. */
+  /**
+   * Our terminal is gone (its window was closed, the connection broke, nobody reads what we write): so is the
+   * container's, for all who use it. Else who writes to it would wait for ever.
+   */
   #hangUp(): void {
     this.#output[Symbol.dispose]();
     this.#keyboard?.close();

@@ -276,6 +276,13 @@ describe("the command", () => {
   });
 });
 
+test("a command on a terminal whose output nobody reads any more ends, as one on a pipe does", () => {
+  for (const flag of ["-t", "-i"]) {
+    const line = `${lab.binary} run ${flag} --network=none busybox yes 2>/dev/null | head -n 1`;
+    expect(lab.output(["sh", "-c", line], { timeout: 10_000 }).trim()).toBe("y");
+  }
+});
+
 describe("names and labels", () => {
   test("a container is known by its name, of which there is one", async () => {
     const shell = new ContainerShell(lab, "--name=web", "--label", "tier=front", "-l", "plain", "--network", "bridge");
