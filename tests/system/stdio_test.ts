@@ -108,7 +108,7 @@ describe("what passes", () => {
     expect(code).toBe(125);
     // What the container itself says of it goes before.
     const last = stderr.trimEnd().split("\n").at(-1);
-    expect(last).toBe('skdocker: Cannot write "a standard stream": ENOSPC (No space left on device)');
+    expect(last).toBe('skdocker: Cannot write to "a standard stream": ENOSPC (No space left on device)');
     await lab.unchanged(before);
   });
 });

@@ -2,8 +2,9 @@
 import type { UserRequest } from "../../container/request.ts";
 import { invalidArgument } from "./invalid.ts";
 
-/** docker's rule for a container's name. */
+/** docker's rule for a container's name, which is a file's name and a link's alias, too: IFALIASZ, NAME_MAX. */
 export function parseContainerName(text: string): string {
+  if (text.length > 255) throw invalidArgument("a name has at most 255 characters", { flag: "--name", text });
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(text)) return text;
   throw invalidArgument("a name is two or more of a-z A-Z 0-9 _ . - and begins with a letter or a digit", {
     flag: "--name",

@@ -136,6 +136,8 @@ describe("names", () => {
     "-web": no("begins with"),
     "a/b": no("two or more"),
     "web\n": no("two or more"),
+    ["w".repeat(255)]: "w".repeat(255),
+    ["w".repeat(256)]: no("a name has at most 255 characters"),
     "..": no("begins with"),
   });
   rows(parseHostname, {
