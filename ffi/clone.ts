@@ -17,7 +17,7 @@ import { type CloneOptions, maskCall, NO_SIGNALS, SIGSET_BYTES, surroundChild } 
 import { KernelError } from "./errno.ts";
 import { addressOf, check, syscall } from "./libc.ts";
 import type { Executable } from "./executable.ts";
-import { NativeProgram, type Outcome, type ProgramFailure } from "./native.ts";
+import { failureError, NativeProgram, type Outcome, type ProgramFailure } from "./native.ts";
 import type { Item, SyscallProgram } from "./program.ts";
 
 // include/uapi/linux/sched.h
@@ -153,8 +153,10 @@ export function spawnNative(make: (status: number) => NativeChild): Child {
   syscall("close", writing);
   const pid = native.result("clone: pid");
   if (pid > 0) return new Child(native, { status: reading, last });
+  const failure = native.failure(); // signals that could not be blocked: then nothing was cloned
   syscall("close", reading);
   native[Symbol.dispose]();
+  if (failure) throw failureError(failure);
   throw new KernelError({ operation: "clone", subject: "a child process", errno: -pid });
 }
 

@@ -84,8 +84,7 @@ export class Executable implements Disposable {
    * Throws the KernelError of a host that forbids executable files in memory (vm.memfd_noexec=2).
    */
   constructor(program: SyscallProgram, status: number) {
-    const whole = reporting(program, status);
-    showProgram(whole);
+    const whole = showProgram(reporting(program, status));
     const { bytes, layout } = assembleMapping(whole, { base: BASE, machine: MACHINE });
     this.#layout = layout;
     this.fd = makeFile(elfFile({ bytes, codeAt: layout.codeAt }, { base: BASE, machine: MACHINE }));

@@ -78,6 +78,20 @@ export function observeSyscalls(observe: SyscallObserver | undefined): void {
 }
 
 /**
+ * Test builds (SKDOCKER_FAULTS): asked before each system call; "fail" makes it EIO without its being made. But for
+ * close(2): whatever that answers, the descriptor is gone.
+ */
+type SyscallGate = (name: SyscallName) => "go" | "fail";
+
+let gate: SyscallGate | undefined;
+const EIO = 5;
+
+/** Test builds: lets `ask` decide about every system call from here on. */
+export function gateSyscalls(ask: SyscallGate): void {
+  gate = ask;
+}
+
+/**
  * Makes a system call in this process and returns what the kernel returned: a result, or -errno.
  * Arguments are passed as 64-bit words: numbers (negative ones too), bigints, and addresses from
  * {@link addressOf}, whose memory the caller must still refer to after the call.
@@ -92,6 +106,10 @@ export function syscall(
   f: Word = 0,
 ): number {
   entry ??= openEntry();
+  if (typeof SKDOCKER_FAULTS !== "undefined" && SKDOCKER_FAULTS && gate?.(name) === "fail") {
+    if (name === "close") entry(syscallNumber(name, MACHINE), a, 0, 0, 0, 0, 0);
+    return -EIO;
+  }
   const result = Number(entry(syscallNumber(name, MACHINE), a, b, c, d, e, f));
   if (observer) observer(name, [a, b, c, d, e, f], result);
   return result;

@@ -43,7 +43,22 @@ export function observePrograms(observe: (program: SyscallProgram) => void): voi
 
 /** Whether somebody watches: then programs must be assembled before their eyes. */
 export function programsAreObserved(): boolean {
-  return observer !== undefined;
+  return observer !== undefined || rewriter !== undefined;
+}
+
+/** Test builds: makes another of a program; `whose`: it is run by this process, or by one that executes it. */
+type ProgramRewriter = (program: SyscallProgram, whose: "ours" | "theirs") => SyscallProgram;
+
+let rewriter: ProgramRewriter | undefined;
+
+/** Test builds (SKDOCKER_FAULTS): lets `rewrite` put another in the place of every program from here on. */
+export function rewritePrograms(rewrite: ProgramRewriter): void {
+  rewriter = rewrite;
+}
+
+function rewritten(program: SyscallProgram, whose: "ours" | "theirs"): SyscallProgram {
+  if (typeof SKDOCKER_FAULTS !== "undefined" && SKDOCKER_FAULTS) return rewriter?.(program, whose) ?? program;
+  return program;
 }
 
 /** Where a program was mapped, and what it consists of. */
@@ -169,9 +184,11 @@ function resultIn(data: DataView, { results }: Places, name: string): number {
   return Number(data.getBigInt64(offset, true));
 }
 
-/** Tells a watcher of a program that is assembled for somebody else. */
-export function showProgram(program: SyscallProgram): void {
+/** Tells a watcher of a program that is assembled for somebody else. Returns what is to be assembled. */
+export function showProgram(asked: SyscallProgram): SyscallProgram {
+  const program = rewritten(asked, "theirs");
   if (observer) observer(program);
+  return program;
 }
 
 /** Reads what a process that stands on a program of this layout has written by the failure mode "report". */
@@ -184,7 +201,8 @@ export function reportedOutcome(report: Uint8Array, layout: Layout): Outcome {
 const encoder = new TextEncoder();
 const DOING = { operation: "map memory for", subject: "a system call program" };
 
-function assembleHere(program: SyscallProgram): Mapped {
+function assembleHere(asked: SyscallProgram): Mapped {
+  const program = rewritten(asked, "ours");
   if (observer) observer(program);
   const layout = layOut(program);
   const flags = MAP_SHARED | MAP_ANONYMOUS;

@@ -1,4 +1,5 @@
 /** argv → command → exit code. The only place that ends the process, and the only one that prints an error. */
+import { isKernelError } from "../ffi/errno.ts";
 import { syscall } from "../ffi/libc.ts";
 import { runCommandLine } from "./cli/command_line.ts";
 import { printError } from "./cli/output.ts";
@@ -9,7 +10,7 @@ const telling = { debug: false };
 /** Prints the error; returns the exit code. */
 function report(error: unknown): number {
   // A reader that has seen enough (`skdocker help | head -1`) is no error; 141 is what SIGPIPE would have left.
-  if (error instanceof Error && "code" in error && error.code === "EPIPE") return 141;
+  if (isKernelError(error, "EPIPE") && error.subject === "standard output") return 141;
   printError(`skdocker: ${describeError(error)}\n`);
   if (telling.debug) printError(`${stackOf(error)}\n`);
   return exitCodeOf(error);
@@ -44,6 +45,10 @@ function exit(code: number): never {
 // Exits at once: what is still open belongs to nobody. There is no top-level `await`, so that a command
 // that needs no event loop never enters one.
 const words = process.argv.slice(2);
-const code = process.env["SKDOCKER_TRACE"] ? traced(words) : main(words);
+const code = typeof SKDOCKER_FAULTS !== "undefined" && SKDOCKER_FAULTS
+  ? import("./cli/faults.ts").then(({ theFaults }) => theFaults().install()).then(() => main(words))
+  : process.env["SKDOCKER_TRACE"]
+  ? traced(words)
+  : main(words);
 if (typeof code === "number") exit(code);
 else void code.then(exit);

@@ -64,6 +64,10 @@ export class Lab implements Disposable {
   /** Where skdocker keeps its data and its run-time state in this lab (the defaults). */
   readonly dataRoot = "/var/lib/skdocker";
   readonly runRoot = "/run/skdocker";
+  /** Place for one root file system that snapshots tell of, too. Not there unless a test makes it. */
+  get rootfs(): string {
+    return join(this.directory, "rootfs");
+  }
   /** The skdocker under test. */
   readonly binary: string;
   /** The host's address on eth0. */
@@ -219,8 +223,9 @@ export class Lab implements Disposable {
   }
 
   /** The host's observable state, to be compared with a later one. */
-  snapshot(): Snapshot {
-    return parseSnapshot(this.output(["sh", "-c", snapshotScript([this.dataRoot, this.runRoot])]));
+  snapshot(options: { sysctls?: boolean } = {}): Snapshot {
+    const roots = [this.dataRoot, this.runRoot, this.rootfs];
+    return parseSnapshot(this.output(["sh", "-c", snapshotScript(roots, options)]));
   }
 
   /** A snapshot of a host at rest: what the kernel does a moment after a process has ended (links, cgroups) is done. */

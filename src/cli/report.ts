@@ -7,7 +7,8 @@ const LONGEST_CHAIN = 16;
 
 /**
  * The error and its causes on one line, `message: cause: cause`, without what a message says already. A UserError's
- * sentence is whole: what the kernel said to it is for `--debug`.
+ * sentence is whole: what the kernel said to it is for `--debug`. What failed while the first failure was being undone
+ * follows it.
  */
 export function describeError(error: unknown): string {
   const said: string[] = [];
@@ -34,16 +35,21 @@ export function stackOf(error: unknown): string {
   );
 }
 
+/** The chain of causes; where undoing failed, too, what was to be undone counts. */
 function causesOf(error: unknown): unknown[] {
   const chain: unknown[] = [];
   for (let link = error; link !== undefined && link !== null && chain.length < LONGEST_CHAIN;) {
     chain.push(link);
-    link = link instanceof Error ? link.cause : undefined;
+    link = link instanceof SuppressedError ? link.suppressed : link instanceof Error ? link.cause : undefined;
   }
   return chain;
 }
 
 function messageOf(error: unknown): string {
+  // Of "using" and DisposableStack: what an undo threw while another error was on its way.
+  if (error instanceof SuppressedError) {
+    return `${describeError(error.suppressed)}; then, while clearing up: ${describeError(error.error)}`;
+  }
   if (error instanceof AggregateError) {
     return [error.message, error.errors.map(describeError).join("; ")].filter((text) => text !== "").join(": ");
   }

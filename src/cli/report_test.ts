@@ -21,6 +21,26 @@ test("all of several errors are told", () => {
   );
 });
 
+test("what fails while a failure is undone follows it, in the order of happening", () => {
+  const attempt = () => {
+    using undo = new DisposableStack();
+    for (const what of ["third", "second"]) {
+      undo.defer(() => {
+        throw new Error(what);
+      });
+    }
+    throw new UserError("first", { exitCode: 127 });
+  };
+  let thrown: unknown;
+  try {
+    attempt();
+  } catch (error) {
+    thrown = error;
+  }
+  expect(describeError(thrown)).toBe("first; then, while clearing up: second; then, while clearing up: third");
+  expect(exitCodeOf(thrown)).toBe(127);
+});
+
 test("a sentence for the user stands alone", () => {
   const cause = new Error("Cannot open: ENOENT (No such file or directory)");
   expect(describeError(new UserError("The directory does not exist", { cause }))).toBe("The directory does not exist");

@@ -10,6 +10,7 @@ import { pathsOf } from "../store/paths.ts";
 import { printError } from "./output.ts";
 import { stepListeners } from "./step_listeners.ts";
 import { isTerminal } from "./terminal.ts";
+import { warn } from "./warn.ts";
 
 /** Whether a directory of that name is in the current one. What cannot be looked at (a file, too long a name) is none. */
 export function isDirectory(name: string): boolean {
@@ -52,6 +53,7 @@ async function start(request: RunRequest, globals: Globals): Promise<number> {
     paths: pathsOf(globals),
     listeners: (container) => listen({ explain: true, dryRun: request.explain === "dry-run", container }),
     notify: (sentence) => printError(`skdocker: ${sentence}\n`),
+    warn,
   };
   if (request.explain !== "dry-run") return await runContainer(request, options);
   const { dryRun } = await import("../container/dry_run.ts");

@@ -1,19 +1,17 @@
 /** Who hears of the steps of a command: nobody, `--explain`, or in test builds whoever makes one of them fail. */
-import { isCall, type SyscallProgram } from "../../ffi/program.ts";
-import type { ContainerStep } from "../container/container_step.ts";
-import type { NetworkStep } from "../network/network_step.ts";
-import type { StepListener } from "../steps.ts";
+import { type ContainerStep, describeContainerStep } from "../container/container_step.ts";
+import { describeStep, type NetworkStep } from "../network/network_step.ts";
+import type { StepDescription, StepListener } from "../steps.ts";
+import { theFaults } from "./faults.ts";
 import { printError } from "./output.ts";
 
 /** Listeners of one command, counting together. */
 export interface Listeners {
   readonly network: StepListener<NetworkStep>;
   readonly container: StepListener<ContainerStep>;
-  /** Test builds: the child's program with one of its calls made to fail. */
-  readonly program?: (program: SyscallProgram) => SyscallProgram;
   /** Whether anybody hears of the container's steps. */
   readonly heard: boolean;
-  /** After the last step. */
+  /** After the last step, and again if others came after it. */
   finish(): void;
 }
 
@@ -53,37 +51,24 @@ function explaining(
   };
 }
 
-/**
- * Test builds: the step numbered by SKDOCKER_FAIL_STEP, from 1, fails; or the system call of the child's program
- * numbered by SKDOCKER_FAIL_CALL, by being made on a descriptor that is none (EBADF).
- */
+/** Test builds: one of the steps may be made to fail. */
 function failing(listeners: Listeners): Listeners {
-  const wanted = Number(process.env["SKDOCKER_FAIL_STEP"] ?? 0);
-  let steps = 0;
-  let calls = 0;
-  const counting = <Step>(listener: StepListener<Step>): StepListener<Step> => (step) => {
+  const faults = theFaults();
+  const counting = <Step>(
+    listener: StepListener<Step>,
+    describe: (step: Step) => StepDescription,
+  ): StepListener<Step> =>
+  (step) => {
     const verdict = listener(step);
-    return ++steps === wanted ? "fail" : verdict;
+    return faults.reach("STEP", { ...describe(step) }) ? "fail" : verdict;
   };
   return {
-    network: counting(listeners.network),
-    container: counting(listeners.container),
-    heard: true,
-    program: (program) => {
-      calls = program.items.filter(isCall).length;
-      return withFailingCall(program, Number(process.env["SKDOCKER_FAIL_CALL"] ?? 0));
-    },
+    network: counting(listeners.network, describeStep),
+    container: counting(listeners.container, describeContainerStep),
+    heard: listeners.heard || faults.seePrograms,
     finish: () => {
       listeners.finish();
-      printError(`skdocker-faults: ${steps} steps, ${calls} calls\n`);
+      faults.finish();
     },
   };
-}
-
-function withFailingCall(program: SyscallProgram, wanted: number): SyscallProgram {
-  let calls = 0;
-  const items = program.items.map((item) => {
-    return isCall(item) && ++calls === wanted ? { ...item, call: "close" as const, args: [-1] } : item;
-  });
-  return { ...program, items };
 }

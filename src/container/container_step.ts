@@ -1,6 +1,7 @@
 /** Steps of a container's start that the child does: pure data, printed by `--explain`, assembled by the plan. */
 import type { Argument, Call, Item } from "../../ffi/program.ts";
 import type { SyscallName } from "../../ffi/syscalls.ts";
+import type { StepDescription } from "../steps.ts";
 
 /** What a step is for; `--explain` prints one line of why above each group. */
 export type StepGroup =
@@ -24,6 +25,11 @@ export interface ContainerStep {
   readonly group: StepGroup;
   readonly command: string;
   readonly items: readonly Item[];
+}
+
+/** What a step says of itself when it fails. */
+export function describeContainerStep({ command }: ContainerStep): StepDescription {
+  return { operation: "run", subject: command };
 }
 
 /** What a call says of itself and where it leads: a {@link Call} without the call. */

@@ -12,7 +12,7 @@ import { type AttachmentRecord, type ContainerRecord, findContainer, type HeldRe
 import type { Paths } from "../store/paths.ts";
 import type { RunRequest } from "./request.ts";
 import type { Service } from "./supervise.ts";
-import type { UndoStack } from "../undo.ts";
+import { UndoStack } from "../undo.ts";
 
 /** What a container finds about names. */
 export interface NameFiles {
@@ -54,23 +54,21 @@ export function makeNameFiles(
     hostText: mode.kind === "host" ? readIfThere("/etc/hosts") : null,
   });
   const remove = () => removeFiles(paths, id);
-  try {
-    // Root's alone: the container writes these files, and may make one of them a set-uid program.
-    makeDirectories(paths.containerRun(id), { mode: 0o700 });
-    const files = new Map<string, string>();
-    if (plan.text !== null) files.set("/etc/resolv.conf", writeFile(paths.resolvConf(id), plan.text));
-    files.set("/etc/hostname", writeFile(paths.hostname(id), planHostname(hostname)));
-    files.set("/etc/hosts", writeFile(paths.hosts(id), hosts));
-    const upstreams = plan.forwarder?.upstreams;
-    const forwarder: NameFiles["forwarder"] = upstreams === undefined ? null : async (to, options) => {
-      const { forwardNames } = await import("./forward_names.ts");
-      return forwardNames(to, { ...options, upstreams });
-    };
-    return { hostname, files, forwarder, remove };
-  } catch (error) {
-    remove();
-    throw error;
-  }
+  using failed = new UndoStack();
+  failed.defer(remove);
+  // Root's alone: the container writes these files, and may make one of them a set-uid program.
+  makeDirectories(paths.containerRun(id), { mode: 0o700 });
+  const files = new Map<string, string>();
+  if (plan.text !== null) files.set("/etc/resolv.conf", writeFile(paths.resolvConf(id), plan.text));
+  files.set("/etc/hostname", writeFile(paths.hostname(id), planHostname(hostname)));
+  files.set("/etc/hosts", writeFile(paths.hosts(id), hosts));
+  const upstreams = plan.forwarder?.upstreams;
+  const forwarder: NameFiles["forwarder"] = upstreams === undefined ? null : async (to, options) => {
+    const { forwardNames } = await import("./forward_names.ts");
+    return forwardNames(to, { ...options, upstreams });
+  };
+  failed.move();
+  return { hostname, files, forwarder, remove };
 }
 
 /** A container that shares another's network has its names, too, as in docker. */
@@ -92,8 +90,9 @@ export function namesOf(paths: Paths, nameOrId: string): NameFiles {
 
 /** By name: to read the directory first would cost a start as much as the rest of its end. */
 function removeFiles(paths: Paths, id: string): void {
-  for (const path of [paths.resolvConf(id), paths.hostname(id), paths.hosts(id)]) removeFile(path);
-  removeDirectory(paths.containerRun(id));
+  using all = new UndoStack(); // last things first, and through errors
+  all.defer(() => removeDirectory(paths.containerRun(id)));
+  for (const path of [paths.hosts(id), paths.hostname(id), paths.resolvConf(id)]) all.defer(() => removeFile(path));
 }
 
 /** As others see it, whatever the umask of the caller. */

@@ -9,7 +9,7 @@ import { boundingSet } from "../kernel/privileges.ts";
 import { seccompFilter } from "../kernel/seccomp.ts";
 import { announce, type StepListener } from "../steps.ts";
 import type { PreparedChild, ReadyContainer } from "./child.ts";
-import type { ContainerStep } from "./container_step.ts";
+import { type ContainerStep, describeContainerStep } from "./container_step.ts";
 import { type CgroupFile, namespacePath } from "./identity_plan.ts";
 import type { NameFiles } from "./name_files.ts";
 import { CHILD_NAMESPACES, childProgram, lastProgram, planContainer } from "./plan.ts";
@@ -50,10 +50,7 @@ function factsOf(request: RunRequest, { rootfs, names, cgroup, openFiles }: Plan
 export interface PlannedContainer extends ReadyContainer {
   readonly spec: ContainerSpec;
   readonly cgroups: readonly CgroupFile[];
-  readonly listeners: {
-    readonly container: StepListener<ContainerStep>;
-    readonly program?: (program: SyscallProgram) => SyscallProgram;
-  };
+  readonly listeners: { readonly container: StepListener<ContainerStep> };
 }
 
 /** A child by its own plan. */
@@ -71,12 +68,9 @@ export async function plannedChild(ready: PlannedContainer): Promise<PreparedChi
   const lastSteps = await makerOfLastSteps(request);
   const spawn = (go: number, parentOnly: readonly number[]) => {
     const plan = planContainer(spec, { ...inputs, go, parentOnly });
-    for (const step of plan.steps) announce(listeners.container, step, { operation: "run", subject: step.command });
+    for (const step of plan.steps) announce(listeners.container, step, describeContainerStep(step));
     return spawnChild({
-      program: (status, last) => {
-        const program = childProgram(plan, { status, last });
-        return listeners.program?.(program) ?? program;
-      },
+      program: (status, last) => childProgram(plan, { status, last }),
       ...(lastSteps ? { last: (status) => lastSteps(lastProgram(plan), status) } : {}),
       flags: CHILD_NAMESPACES,
       shareMemory: true,

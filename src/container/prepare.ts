@@ -120,6 +120,9 @@ interface CgroupContext {
   readonly devices: DeviceLimit | null;
 }
 
+/** What a host answers that lets no group be made: read-only, delegated to others, full, not mounted. */
+const NO_PLACE = ["EACCES", "EPERM", "EROFS", "ENOENT", "ENODEV", "EOPNOTSUPP", "ENOSPC", "EAGAIN"] as const;
+
 /** A host without a place for groups still runs containers; only a limit that cannot be kept is a reason not to. */
 function makeCgroup(request: RunRequest, { id, undo, devices }: CgroupContext): Cgroup | null {
   const { memory, cpus, pidsLimit } = request;
@@ -135,7 +138,7 @@ function makeCgroup(request: RunRequest, { id, undo, devices }: CgroupContext): 
     return cgroup;
   } catch (error) {
     if (devices) throw devices.refusal(error);
-    if (memory === null && cpus === null && pidsLimit === null && isKernelError(error)) return null;
+    if (memory === null && cpus === null && pidsLimit === null && isKernelError(error, ...NO_PLACE)) return null;
     throw error;
   }
 }

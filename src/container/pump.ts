@@ -50,9 +50,9 @@ export class Pump implements Disposable {
   /** Begins to move bytes. */
   attach(reactor: Reactor): void {
     this.#reactor = reactor;
-    const handlers = { readable: () => this.#turn(), writable: () => this.#turn() };
-    this.#sourceAwaited = awaitIfPossible(reactor, this.#source.fd, handlers);
-    this.#sinkAwaited = awaitIfPossible(reactor, this.#sink.fd, handlers);
+    // Each for its own end: one event may tell of room in the sink and of its hang-up, and a read would then wait.
+    this.#sourceAwaited = awaitIfPossible(reactor, this.#source.fd, { readable: () => this.#turn() });
+    this.#sinkAwaited = awaitIfPossible(reactor, this.#sink.fd, { writable: () => this.#turn() });
     this.#await();
   }
 

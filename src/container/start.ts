@@ -15,7 +15,7 @@
  */
 import type { Child } from "../../ffi/clone.ts";
 import type { ProgramFailure } from "../../ffi/native.ts";
-import { addressOf, syscall } from "../../ffi/libc.ts";
+import { addressOf, check, syscall } from "../../ffi/libc.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
 import { pathStatus } from "../kernel/files.ts";
 import { processStartTime } from "../kernel/pidfd.ts";
@@ -38,17 +38,19 @@ export async function runContainer(request: RunRequest, options: StartOptions): 
   checkStreams(request);
   if (!pathStatus(paths.containers)) await checkFirst(request, options);
   const signals = await catchForwardedSignals(); // to the end: what comes after it belongs to no container
-  using undo = new UndoStack();
-  await clearDead(paths); // before anything new is claimed
-  const record = claimRecord(request, paths);
-  undo.use(record);
-  undo.defer(() => record.remove());
+  await clearDead(paths, options.warn); // before anything new is claimed
+  using record = claimRecord(request, paths);
+  const undo = new UndoStack();
+  // What cannot be undone stays on record: the next command finds it dead, and tries again.
+  using _all = { [Symbol.dispose]: () => (undo.dispose(), record.remove()) };
   const listeners = options.listeners(record.record);
+  undo.defer(() => listeners.finish());
   const attachment = await attachContainer({ paths, record, options: request.network, listener: listeners.network });
   undo.defer(() => attachment.release());
   const prepared = await prepareContainer(request, { ...options, listeners, record, attachment, undo });
   const container = await startChild({ listeners, record, attachment, ...prepared });
   undo.use(container.pidfd);
+  attachment.started();
   listeners.finish();
   for (const notice of attachment.notices) options.notify(notice);
   if (request.lectureVerbose) describeLink(attachment, options);
@@ -96,7 +98,7 @@ function hasNetworkParameters({ sysctls }: RunRequest): boolean {
 /** 32 random bytes in hexadecimal, as docker's ids. */
 function newId(): string {
   const bytes = new Uint8Array(32);
-  syscall("getrandom", addressOf(bytes), bytes.length, 0);
+  check(syscall("getrandom", addressOf(bytes), bytes.length, 0), { operation: "choose", subject: "an id" });
   return bytes.toHex();
 }
 
@@ -114,14 +116,16 @@ async function startChild(context: StartContext): Promise<{ pidfd: Descriptor }>
   using child = context.spawn(go.read.fd, [goWrite.fd, record.fd]);
   using failed = new UndoStack();
   const pidfd = failed.use(new Descriptor(child.pidfd));
+  failed.defer(() => reap(pidfd.fd)); // first of all: whoever waits for its end of file would wait for ever
   go.read.close();
   forChild.dispose();
   stdio.childStarted();
   // From here on the child is known: whoever finds this process dead finds it by its pid.
-  failed.defer(() => reap(pidfd.fd));
   record.update({ process: { pid: child.pid, startTime: processStartTime(child.pid) ?? 0 } });
   attachment.settle();
-  syscall("write", goWrite.fd, addressOf(GO), 1);
+  const going = syscall("write", goWrite.fd, addressOf(GO), 1);
+  // A child that has died meanwhile reads nothing any more, and has told why.
+  if (going !== -EPIPE) check(going, { operation: "let go", subject: "the container" });
   const failure = child.awaitExec();
   if (failure) throw await explainFailure(failure, child, context);
   failed.move();
@@ -135,6 +139,7 @@ async function explainFailure(failure: ProgramFailure, { outcome }: Child, { pro
 }
 
 const GO = new Uint8Array(1);
+const EPIPE = 32;
 const SIGKILL = 9;
 
 function reap(pidfd: number): void {

@@ -1,5 +1,4 @@
 /** What a start is told beside the request, and whom it tells. */
-import type { SyscallProgram } from "../../ffi/program.ts";
 import type { NetworkStep } from "../network/network_step.ts";
 import type { StepListener } from "../steps.ts";
 import type { Paths } from "../store/paths.ts";
@@ -9,11 +8,9 @@ import type { ContainerStep } from "./container_step.ts";
 export interface StartListeners {
   readonly network: StepListener<NetworkStep>;
   readonly container: StepListener<ContainerStep>;
-  /** The child's program as it is to be run: in test builds one of its calls may have been made to fail. */
-  readonly program?: (program: SyscallProgram) => SyscallProgram;
   /** Whether anybody hears of the container's steps: else they need not even be planned. */
   readonly heard: boolean;
-  /** After the last step of a start that succeeded. */
+  /** After the last step of a start, and again after those that took it back. */
   finish(): void;
 }
 
@@ -24,4 +21,6 @@ export interface StartOptions {
   listeners(container: { readonly id: string; readonly name: string }): StartListeners;
   /** One sentence for the user, while the container starts. */
   notify(sentence: string): void;
+  /** What went wrong but keeps no container from running. */
+  warn(error: Error): void;
 }

@@ -1,7 +1,7 @@
 /** Clears away what containers left whose supervisor was killed: processes, groups, links, leases, layers, files. */
 import { findCgroup } from "../kernel/cgroup.ts";
 import { listDirectory, readText } from "../kernel/files.ts";
-import { isKernelError } from "../../ffi/errno.ts";
+import { errnoNumber, isKernelError, KernelError } from "../../ffi/errno.ts";
 import { awaitEnd, openProcess, signalPidfd } from "../kernel/pidfd.ts";
 import { forgetJoins } from "../network/join.ts";
 import { releaseLeasesOf } from "../network/lease.ts";
@@ -10,7 +10,7 @@ import { removeLayer } from "../rootfs/layer.ts";
 import { leaveDirectory } from "../rootfs/mount_points.ts";
 import { removeTree } from "../rootfs/remove_tree.ts";
 import { removeUnfinished } from "../rootfs/unpack.ts";
-import { type HeldRecord, readRecord } from "../store/containers.ts";
+import { type ContainerRecord, type HeldRecord, readRecord } from "../store/containers.ts";
 import { forgetHalfRemembered } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
 
@@ -18,42 +18,64 @@ const SIGKILL = 9;
 /** How long a killed process may take to end, in milliseconds. */
 const KILL_TIMEOUT = 5000;
 
-/** Clears away dead containers, each as a whole; goes on through errors and throws them together. */
-export function clearAway(paths: Paths, dead: readonly HeldRecord[]): void {
-  const failures: unknown[] = [];
-  for (const held of dead) {
-    using record = held;
-    try {
-      clearOne(paths, record);
-    } catch (error) {
-      failures.push(new Error(`Cannot clear away what container "${record.record.name}" left`, { cause: error }));
-    }
-  }
-  removeUnfinished(paths);
-  if (failures.length === 1) throw failures[0];
-  if (failures.length > 1) throw new AggregateError(failures, "Cannot clear away what dead containers left");
+/** What is cleared away, and who hears of what cannot be. */
+export interface ClearOptions {
+  readonly dead: readonly HeldRecord[];
+  /** Is told of each container of which something is left. */
+  warn(error: Error): void;
 }
 
-/** In this order: who might still use a thing ends first, the record goes last. */
-function clearOne(paths: Paths, held: HeldRecord): void {
-  const { id, name, process, attachment, directory, rootfs } = held.record;
-  // A set-uid command outlives its supervisor: execve has cleared its parent-death signal.
-  using pidfd = process ? openProcess(process) : undefined;
-  if (pidfd) {
-    signalPidfd(pidfd.fd, SIGKILL);
-    awaitEnd(pidfd.fd, KILL_TIMEOUT);
+/** Clears away dead containers, each as far as it can be: one of which something is left keeps its record. */
+export function clearAway(paths: Paths, { dead, warn }: ClearOptions): void {
+  for (const held of dead) {
+    using record = held;
+    const failures = clearOne(paths, record);
+    if (failures.length === 0) continue;
+    const cause = failures.length === 1 ? failures[0] : new AggregateError(failures, "");
+    warn(new Error(`Cannot clear away all that container "${record.record.name}" left`, { cause }));
   }
-  findCgroup(id).remove();
-  if (attachment) {
-    removeLeftovers(attachment);
-    releaseLeasesOf(paths, attachment.network, id);
-    forgetHalfRemembered(paths, attachment.network, name);
-  } else for (const network of ["bridge", "ptp"]) releaseLeasesOf(paths, network, id);
-  forgetJoins(paths, id);
-  removeLayer(paths, id);
-  removeTree(paths.containerRun(id));
-  if (directory !== null) leaveDirectory({ paths, key: directory, id }, rootfs);
-  held.remove();
+  removeUnfinished(paths);
+}
+
+/** In this order: who might still use a thing ends first, the record goes last, and only if nothing is left. */
+function clearOne(paths: Paths, held: HeldRecord): unknown[] {
+  const { id, name, attachment, directory, rootfs } = held.record;
+  const networks = attachment ? [attachment.network] : ["bridge", "ptp"];
+  const failures = goThrough([
+    () => endProcess(held.record),
+    () => findCgroup(id).remove(),
+    () => attachment && removeLeftovers(attachment),
+    ...networks.map((network) => () => releaseLeasesOf(paths, network, id)),
+    () => attachment && forgetHalfRemembered(paths, attachment.network, name),
+    () => forgetJoins(paths, id),
+    () => removeLayer(paths, id),
+    () => removeTree(paths.containerRun(id)),
+    () => directory !== null && leaveDirectory({ paths, key: directory, id }, rootfs),
+  ]);
+  return failures.length > 0 ? failures : goThrough([() => held.remove()]);
+}
+
+/** Does one after the other, also when one fails. */
+function goThrough(actions: readonly (() => unknown)[]): unknown[] {
+  const failures: unknown[] = [];
+  for (const action of actions) {
+    try {
+      action();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  return failures;
+}
+
+/** A set-uid command outlives its supervisor: execve has cleared its parent-death signal. */
+function endProcess({ process }: ContainerRecord): void {
+  if (!process) return;
+  using pidfd = openProcess(process);
+  if (!pidfd) return;
+  signalPidfd(pidfd.fd, SIGKILL);
+  if (awaitEnd(pidfd.fd, KILL_TIMEOUT)) return;
+  throw new KernelError({ operation: "end", subject: `process ${process.pid}`, errno: errnoNumber("ETIMEDOUT") });
 }
 
 /**

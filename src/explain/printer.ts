@@ -22,6 +22,7 @@ const SHORT_ID = 12;
 export class ExplainPrinter {
   readonly #options: ExplainOptions;
   #steps = 0;
+  #told = -1;
   #part: string | undefined;
   #why: string | undefined;
 
@@ -52,9 +53,14 @@ export class ExplainPrinter {
     return ({ group, command }) => this.#print({ header, why: `# ${whyOf(group)}`, text: command });
   }
 
-  /** The last line. */
+  /** The last line: how many steps there were, at its second time how many more. */
   finish(): void {
-    this.#options.write(`\n# ${this.#steps} ${this.#steps === 1 ? "step" : "steps"}\n`);
+    if (this.#steps === this.#told) return;
+    const before = Math.max(this.#told, 0);
+    const steps = this.#steps - before;
+    this.#told = this.#steps;
+    const which = before > 0 ? " to take things back" : "";
+    this.#options.write(`\n# ${steps} ${steps === 1 ? "step" : "steps"}${which}\n`);
   }
 
   #subject(): string {

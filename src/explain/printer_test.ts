@@ -91,3 +91,17 @@ test("without a container, only the host's network is spoken of", () => {
   expect(text).toContain("# network\n");
   expect(text).toEndWith("ip link delete dev skbr0\n\n# 1 step\n");
 });
+
+test("steps that come after the last line are counted for themselves", () => {
+  let text = "";
+  const printer = new ExplainPrinter({ container: null, write: (more) => void (text += more) });
+  const listener = printer.networkListener();
+  const step = { do: "delete link", purpose: "undo", side: "host", link: "skbr0" } as const;
+  listener(step);
+  listener(step);
+  printer.finish();
+  listener(step);
+  printer.finish();
+  printer.finish();
+  expect(text.match(/^# \d.*$/gm)).toEqual(["# 2 steps", "# 1 step to take things back"]);
+});

@@ -19,6 +19,7 @@ import type { Descriptor } from "./descriptor.ts";
 import { makeDirectory, openFile, pathStatus, readDirectory, readText, removeDirectory, writeText } from "./files.ts";
 import { O_DIRECTORY } from "./open_flags.ts";
 import { awaitEnd, openPidfd, signalPidfd } from "./pidfd.ts";
+import { UndoStack } from "../undo.ts";
 
 const SIGKILL = 9;
 /** How long the end of killed processes is awaited, in milliseconds: one in an uninterruptible wait may take longer. */
@@ -91,11 +92,14 @@ export class Cgroup {
 
   /** Removes the group. A process that is still in it is killed first; what it made below goes, too. */
   remove(): void {
-    for (const { path, members } of this.#directories) {
-      if (members !== path) tryRemove(members);
-      if (tryRemove(path)) continue;
-      this.kill();
-      removeTree(path);
+    using all = new UndoStack(); // goes on through errors, and throws them together
+    for (const { path, members } of this.#directories.toReversed()) {
+      all.defer(() => {
+        if (members !== path) tryRemove(members);
+        if (tryRemove(path)) return;
+        this.kill();
+        removeTree(path);
+      });
     }
   }
 }
@@ -116,12 +120,10 @@ export function createCgroup(id: string, { limits, limitDevices }: CgroupOptions
     );
   }
   const cgroup = new Cgroup(directories);
-  try {
-    for (const directory of directories) make(directory, limitDevices);
-  } catch (error) {
-    cgroup.remove();
-    throw error;
-  }
+  using failed = new UndoStack();
+  failed.defer(() => cgroup.remove());
+  for (const directory of directories) make(directory, limitDevices);
+  failed.move();
   return cgroup;
 }
 

@@ -19,6 +19,7 @@ import {
   O_TRUNC,
   O_WRONLY,
 } from "./open_flags.ts";
+import { UndoStack } from "../undo.ts";
 
 const EINTR = 4;
 
@@ -128,14 +129,14 @@ export function replaceFile(path: string, text: string, options: { mode?: number
   const beside = `${path}.new`;
   // Truncated: it may be there, of one that was killed.
   const opened = openFile(beside, { flags: O_WRONLY | O_CREAT | O_TRUNC, mode: options.mode ?? 0o600 });
-  try {
+  {
+    using failed = new UndoStack();
+    failed.defer(() => removeFile(beside));
     using file = opened;
     writeAll(file.fd, new TextEncoder().encode(text), beside);
     if (options.durable) check(syscall("fdatasync", file.fd), { operation: "sync", subject: beside });
     renameFile(beside, path);
-  } catch (error) {
-    removeFile(beside);
-    throw error;
+    failed.move();
   }
   if (!options.durable) return;
   using directory = openFile(path.slice(0, path.lastIndexOf("/")) || "/", { flags: O_DIRECTORY });

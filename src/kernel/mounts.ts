@@ -99,6 +99,8 @@ export interface MountAttributes {
   /** MS_PRIVATE, MS_SLAVE, MS_SHARED or MS_UNBINDABLE */
   readonly propagation?: number;
   readonly recursive?: boolean;
+  /** For the error: what is mounted. */
+  readonly subject?: string;
 }
 
 /** struct mount_attr as bytes, for mount_setattr(2) in a plan. */
@@ -112,7 +114,10 @@ export function changeMount(mount: number, attributes: MountAttributes): void {
   const name = cString("");
   const flags = AT_EMPTY_PATH | (attributes.recursive ? AT_RECURSIVE : 0);
   const result = syscall("mount_setattr", mount, addressOf(name), flags, addressOf(bytes), bytes.length);
-  check(result, { operation: "change the attributes of", subject: "a mount" });
+  check(result, {
+    operation: "change the attributes of the mount of",
+    subject: attributes.subject ?? `descriptor ${mount}`,
+  });
 }
 
 /** Whether the kernel has a type of file system; a module that can be loaded is loaded, as a mount would load it. */

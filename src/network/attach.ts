@@ -44,6 +44,8 @@ export interface Attachment {
   readonly notices: readonly string[];
   /** Waits until the link carries packets both ways, and announces the address. */
   settle(): void;
+  /** The command runs: what its name has is remembered for the next container of that name. */
+  started(): void;
   /** Gives everything back, in reverse order; goes on through errors and throws them together. */
   release(): void;
 }
@@ -58,7 +60,7 @@ export async function attachContainer(request: AttachRequest): Promise<Attachmen
     case "none":
       return await attachNothing(request, mode.loopback);
     case "host":
-      return { namespace: null, record: null, notices: [], settle: nothing, release: nothing };
+      return { namespace: null, record: null, notices: [], settle: nothing, started: nothing, release: nothing };
     case "container":
     case "ns": {
       const { joinNamespace } = await import("./join.ts");
@@ -73,47 +75,56 @@ function nothing(): void {
 
 /** Bridge and ptp: a pair of links, an address, a way out. */
 async function attachPair({ paths, record, options, listener }: AttachRequest): Promise<Attachment> {
-  const undo = new UndoStack();
+  using undo = new UndoStack();
   const executor = undo.use(new NetworkExecutor(listener));
   undo.defer(() => executor.undo());
+  // 1. The network is healthy, and stays: nobody takes it away until the record says that we are on it.
+  const pairs = options.mode.kind === "ptp" ? await pairPool(paths) : null;
+  const bridge = await ensureBridge(executor, paths);
+  using _lock = bridge.lock;
+  // 2. An address nobody else has; the record says so before any link exists.
+  const pool = pairs ?? bridgePool(bridge);
+  const attaching = lease({ paths, record, options, pool, mtu: bridge.state.mtu });
+  undo.defer(() => releaseAddress(paths, record));
+  // 3. A namespace of its own, and sockets opened inside.
+  const inside = await makeNamespace(executor, { listener, loopback: "up" });
+  undo.defer(() => inside.close());
+  // 4. The pair, one end in the bridge, the other in the namespace; the address; the way out.
+  const ptp = attaching.bridge === null ? await import("./ptp_plan.ts") : undefined;
+  const { attachment } = attaching;
+  if (ptp) {
+    await guardElements(executor, paths);
+    undo.defer(() => detachPair(executor, paths, ptp.planPtpDetach(attachment)));
+  }
+  undo.defer(() => removeIfJoined(executor, { paths, record }));
+  undo.defer(() => executor.undo());
+  makePair(
+    executor,
+    planPair(attaching, {
+      fresh: readParameters(FRESH_PARAMETERS),
+      hostSteps: ptp?.ptpHostSteps(attachment) ?? [],
+    }),
+  );
+  executor.run(planAddress(attaching));
+  executor.keep(); // from here on the links end with the namespace
+  const notices = bridge.state.notices[options.mode.kind === "ptp" ? "ptp" : "bridge"];
+  const settle = () => settlePair(executor, { ...attaching, route: inside.route });
+  const owned = undo.move();
+  return {
+    namespace: inside.namespace,
+    record: attaching.attachment,
+    notices,
+    settle,
+    started: () => remember(paths, record),
+    release: () => owned.dispose(),
+  };
+}
+
+function makePair(executor: NetworkExecutor, steps: readonly NetworkStep[]): void {
   try {
-    // 1. The network is healthy, and stays: nobody takes it away until the record says that we are on it.
-    const pairs = options.mode.kind === "ptp" ? await pairPool(paths) : null;
-    const bridge = await ensureBridge(executor, paths);
-    using _lock = bridge.lock;
-    // 2. An address nobody else has; the record says so before any link exists.
-    const pool = pairs ?? bridgePool(bridge);
-    const attaching = lease({ paths, record, options, pool, mtu: bridge.state.mtu });
-    undo.defer(() => releaseAddress(paths, record));
-    // 3. A namespace of its own, and sockets opened inside.
-    const inside = await makeNamespace(executor, { listener, loopback: "up" });
-    undo.defer(() => inside.close());
-    // 4. The pair, one end in the bridge, the other in the namespace; the address; the way out.
-    undo.defer(() => executor.undo());
-    const ptp = attaching.bridge === null ? await import("./ptp_plan.ts") : undefined;
-    if (ptp) await guardElements(executor, paths);
-    const { attachment } = attaching;
-    const hostSteps = ptp?.ptpHostSteps(attachment) ?? [];
-    executor.run(planPair(attaching, { fresh: readParameters(FRESH_PARAMETERS), hostSteps }));
-    executor.run(planAddress(attaching));
-    executor.keep(); // from here on the links end with the namespace
-    if (ptp) undo.defer(() => detachPair(executor, paths, ptp.planPtpDetach(attachment)));
-    undo.defer(() => removeIfJoined(executor, { paths, record }));
-    remember(paths, record);
-    const notices = bridge.state.notices[options.mode.kind === "ptp" ? "ptp" : "bridge"];
-    const settle = () => settlePair(executor, { ...attaching, route: inside.route });
-    const owned = undo.move();
-    return {
-      namespace: inside.namespace,
-      record: attaching.attachment,
-      notices,
-      settle,
-      release: () => owned.dispose(),
-    };
+    executor.run(steps);
   } catch (error) {
-    undo.dispose();
-    if (isKernelError(error, "EXFULL")) throw bridgeFull(error);
-    throw error;
+    throw isKernelError(error, "EXFULL") ? bridgeFull(error) : error;
   }
 }
 
@@ -143,7 +154,8 @@ for (const [name] of hardenedParameters("default")) FRESH_PARAMETERS.push(name);
 async function attachNothing({ listener }: AttachRequest, loopback: "up" | "down"): Promise<Attachment> {
   using executor = new NetworkExecutor(listener);
   const inside = await makeNamespace(executor, { listener, loopback });
-  return { namespace: inside.namespace, record: null, notices: [], settle: nothing, release: () => inside.close() };
+  const { namespace } = inside;
+  return { namespace, record: null, notices: [], settle: nothing, started: nothing, release: () => inside.close() };
 }
 
 function bridgePool({ state }: ReadyBridge): LeasePool {
@@ -167,6 +179,8 @@ function lease(
     wanted: options.ip === null ? null : parseIpv4(options.ip),
     former: former === undefined ? null : parseIpv4(former.ip),
   });
+  using failed = new UndoStack();
+  failed.defer(() => releaseLease(paths, { network: pool.network, owner: id, address }));
   const keepsMac = former?.ip === formatIpv4(address);
   const attachment = describeAttachment({
     options,
@@ -177,6 +191,7 @@ function lease(
     formerMac: keepsMac ? former.mac : null,
   });
   record.update({ attachment });
+  failed.move();
   return { attachment, alias: name, bridge: options.mode.kind === "bridge" ? BRIDGE_LINK : null };
 }
 
@@ -211,12 +226,6 @@ function releaseAddress(paths: Paths, record: HeldRecord): void {
   const { id, attachment } = record.record;
   if (!attachment) return;
   releaseLease(paths, { network: attachment.network, owner: id, address: parseIpv4(attachment.ip) });
-  try {
-    record.update({ attachment: null });
-  } catch (error) {
-    // The disk has filled up meanwhile. The record goes soon, and whoever reads it until then finds no such process.
-    if (!isKernelError(error)) throw error;
-  }
 }
 
 /** The next container of that name is to find its address and MAC again. */

@@ -29,6 +29,7 @@ import type { Paths } from "../store/paths.ts";
 import type { BridgeNetwork } from "./bridge_plan.ts";
 import type { NetworkExecutor } from "./execute.ts";
 import { addressesOf, findLink } from "./observe.ts";
+import { UndoStack } from "../undo.ts";
 
 /** The default network and its link: `br0` is often taken on real hosts. */
 export const BRIDGE_NETWORK = "bridge";
@@ -82,12 +83,10 @@ export async function ensureBridge(executor: NetworkExecutor, paths: Paths): Pro
     lock.close(); // a shared lock cannot be made exclusive without giving it up
     using _exclusive = takeLock(paths.networkLock, "exclusive");
     const { reconcile } = await import("./reconcile.ts");
-    try {
-      reconcile(executor, paths, { strict: false });
-    } catch (error) {
-      executor.undo(); // while nobody else can have begun to use what is taken back
-      throw error;
-    }
+    using failed = new UndoStack();
+    failed.defer(() => executor.undo()); // while nobody else can have begun to use what is taken back
+    reconcile(executor, paths, { strict: false });
+    failed.move();
     executor.keep(); // the network stays, whatever becomes of this container
   }
   throw new Error("the host's network keeps changing while the bridge is being set up");

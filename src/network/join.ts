@@ -28,7 +28,10 @@ export function openJoined(
 export function joinNamespace({ paths, record, options }: AttachRequest): Attachment {
   const mode = options.mode as JoiningMode; // the caller's two cases
   const { namespace, target } = openJoined(paths, mode);
-  if (!target) return { namespace, record: null, notices: [], settle: nothing, release: () => namespace.close() };
+  if (!target) {
+    const release = () => namespace.close();
+    return { namespace, record: null, notices: [], settle: nothing, started: nothing, release };
+  }
   const { id } = record.record;
   // Tells the target's supervisor that its namespace outlives it.
   recordJoin(paths, target.id, id);
@@ -36,7 +39,7 @@ export function joinNamespace({ paths, record, options }: AttachRequest): Attach
     namespace.close();
     forgetJoins(paths, id, [target.id]);
   };
-  return { namespace, record: null, notices: [], settle: nothing, release };
+  return { namespace, record: null, notices: [], settle: nothing, started: nothing, release };
 }
 
 function recordJoin(paths: Paths, target: string, joiner: string): void {

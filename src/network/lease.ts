@@ -22,6 +22,7 @@ import { linkBeside, makeLink, readLink, replaceLink } from "../store/links.ts";
 import { takeLock } from "../store/lock.ts";
 import type { Paths } from "../store/paths.ts";
 import { UserError } from "../user_error.ts";
+import { UndoStack } from "../undo.ts";
 
 /** A network's range of addresses, as leases are taken from it. */
 export interface LeasePool {
@@ -129,6 +130,10 @@ class LeaseDirectory {
     return makeLink(path, owner);
   }
 
+  giveBack(address: Ipv4): void {
+    removeFile(this.#path(address));
+  }
+
   /** The address given last; a link like the leases, so that it, too, is replaced whole. */
   cursor(): Ipv4 | undefined {
     const text = readLink(this.#paths.leaseCursor(this.#network));
@@ -146,7 +151,10 @@ class LeaseDirectory {
 
 function takeNext(leases: LeaseDirectory, pool: LeasePool, owner: string): Ipv4 {
   const address = firstCandidate(pool, leases.cursor(), (candidate) => leases.take(candidate, owner));
+  using failed = new UndoStack();
+  failed.defer(() => leases.giveBack(address));
   leases.moveCursor(address);
+  failed.move();
   return address;
 }
 

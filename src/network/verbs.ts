@@ -22,14 +22,9 @@ const SILENT: StepListener<NetworkStep> = () => "go";
 /** Makes the bridge network, or corrects it; a second call changes nothing. Returns what the user should hear. */
 export async function initNetwork(paths: Paths, { listener = SILENT }: VerbOptions = {}): Promise<readonly string[]> {
   using executor = new NetworkExecutor(listener);
-  try {
-    const { state, lock } = await ensureBridge(executor, paths);
-    lock.close();
-    return state.notices.bridge;
-  } catch (error) {
-    executor.undo();
-    throw error;
-  }
+  const { state, lock } = await ensureBridge(executor, paths);
+  lock.close();
+  return state.notices.bridge;
 }
 
 /** A network as `net ls` shows it. */

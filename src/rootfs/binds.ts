@@ -30,7 +30,7 @@ export function takeBind({ source, readOnly, nodev, recursive }: BindSource): Ta
   const tree = clone(source, recursive);
   try {
     const set = (readOnly ? MOUNT_ATTR_RDONLY : 0) | (nodev ? MOUNT_ATTR_NODEV : 0);
-    changeMount(tree.fd, { set, propagation: MS_PRIVATE, recursive });
+    changeMount(tree.fd, { set, propagation: MS_PRIVATE, recursive, subject: source });
     return { tree, kind: fileStatus(tree.fd).type === "directory" ? "directory" : "file" };
   } catch (error) {
     tree.close();

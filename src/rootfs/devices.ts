@@ -38,7 +38,7 @@ function takeDevice([name, major, minor]: Device): Descriptor {
       );
     }
     const set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
-    changeMount(mount.fd, { set, propagation: MS_PRIVATE });
+    changeMount(mount.fd, { set, propagation: MS_PRIVATE, subject: path });
     return mount;
   } catch (error) {
     mount.close();

@@ -77,7 +77,8 @@ function prepareOne(
 export function takeDirectory(root: ContainerRoot, { nodev }: { nodev: boolean }): Descriptor {
   const tree = cloneMount("", { directory: root.fd, recursive: true });
   try {
-    changeMount(tree.fd, { set: nodev ? MOUNT_ATTR_NODEV : 0, propagation: MS_PRIVATE, recursive: true });
+    const set = nodev ? MOUNT_ATTR_NODEV : 0;
+    changeMount(tree.fd, { set, propagation: MS_PRIVATE, recursive: true, subject: root.path });
     return tree;
   } catch (error) {
     tree.close();

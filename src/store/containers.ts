@@ -89,8 +89,9 @@ export class HeldRecord implements Disposable {
 
   /** Changes the record for every reader at once. */
   update(changes: Partial<ContainerRecord>): void {
-    this.#record = { ...this.#record, ...changes };
-    appendRecord(this.#file, { paths: this.#paths, record: this.#record });
+    const record = { ...this.#record, ...changes };
+    appendRecord(this.#file, { paths: this.#paths, record });
+    this.#record = record;
   }
 
   /** Removes the record and its name: the last thing to do for a container. */

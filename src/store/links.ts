@@ -1,6 +1,7 @@
 /** Symbolic links as small files: made whole or not at all, never over another, read by one call. symlink(7) */
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
 import { makeDirectories, removeFile, renameFile } from "../kernel/files.ts";
+import { UndoStack } from "../undo.ts";
 import { AT_FDCWD } from "../kernel/open_flags.ts";
 
 const ENOENT = 2;
@@ -34,7 +35,10 @@ export function replaceLink(path: string, target: string): void {
     removeFile(beside); // its maker was killed before it could rename it
     makeLink(beside, target);
   }
+  using failed = new UndoStack();
+  failed.defer(() => removeFile(beside));
   renameFile(beside, path);
+  failed.move();
 }
 
 /** Where {@link replaceLink} makes the link: no name of a container or a network begins so. */

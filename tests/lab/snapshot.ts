@@ -10,7 +10,7 @@ export type Snapshot = Readonly<Record<string, readonly string[]>>;
  * The script whose output {@link parseSnapshot} reads: one run of a shell in the host's namespaces.
  * Its own shell and the processes of the lab (the holder, the servers) are left out of the processes.
  */
-export function snapshotScript(roots: readonly string[]): string {
+export function snapshotScript(roots: readonly string[], { sysctls = true }: { sysctls?: boolean } = {}): string {
   return `
 section() { echo "=== $1"; }
 section links; ip -j -d link show
@@ -19,12 +19,16 @@ section routes; ip -j route show table all; ip -j -6 route show table all
 section rules; ip -j rule show; ip -j -6 rule show
 section neighbours; ip -j neigh show
 section nft; nft -j list ruleset
-section sysctls; grep -rs . /proc/sys/net --exclude=nf_conntrack_count --exclude=stat_refresh --exclude=flush
+${
+    sysctls
+      ? "section sysctls; grep -rs"
+      : ": "
+  } . /proc/sys/net --exclude=nf_conntrack_count --exclude=stat_refresh --exclude=flush
 section mounts; cut -d' ' -f4- /proc/self/mountinfo
-section namespaces; ls /run/netns 2>/dev/null
-section processes; for p in /proc/[0-9]*; do read -r c < $p/comm && echo "$c $(tr '\\0' ' ' < $p/cmdline)"; done 2>/dev/null
+section namespaces; ls /run/netns 2>/dev/null; readlink /proc/[0-9]*/ns/* | sort -u
+section processes; grep -asH . /proc/[0-9]*/comm /proc/[0-9]*/cmdline | tr '\\0' ' '
 section cgroups; find /sys/fs/cgroup -mindepth 1 -type d
-section files; find ${roots.map((root) => `'${root}'`).join(" ")} -mindepth 1 -printf '%y %m %p\\n' 2>/dev/null
+section files; find ${roots.map((root) => `'${root}'`).join(" ")} -mindepth 1 -printf '%y %m %p %l\\n' 2>/dev/null
 section end`;
 }
 
@@ -57,8 +61,7 @@ const VOLATILE = new Set([
 ]);
 
 /** Processes of the lab itself, and of the snapshot. */
-const OWN_PROCESS =
-  /^(sleep sleep infinity|dnsmasq |busybox busybox httpd|sh sh -c \nsection|(bash|sh) .*section|tr |cat )/;
+const OWN_PROCESS = /^(sleep sleep infinity|dnsmasq |busybox busybox httpd|bash bash .*world\.sh|grep |tr )|=== /;
 
 /** Reads what {@link snapshotScript} printed. */
 export function parseSnapshot(output: string): Snapshot {
@@ -88,10 +91,23 @@ function sectionLines(name: string, text: string): string[] {
       return jsonItems(text).flatMap((item) => Object.values(Object(item)).flatMap((v) => Array.isArray(v) ? v : []))
         .filter((item) => !("metainfo" in Object(item))).map(stable);
     case "processes":
-      return lines(text).filter((line) => !OWN_PROCESS.test(line) && !line.includes("=== "));
+      return processes(text);
+    case "files":
+      // Where the next search for an address begins moves with each that was taken.
+      return lines(text).map((line) => line.replace(/(\/cursor) .*$/, "$1"));
     default:
       return lines(text);
   }
+}
+
+/** Each process as its name and its command line, which may have lines of its own. */
+function processes(text: string): string[] {
+  const found = new Map<string, string[]>();
+  for (const line of lines(text)) {
+    const [, pid = "", said = ""] = /^\/proc\/(\d+)\/\w+:(.*)$/.exec(line) ?? [];
+    found.set(pid, [...(found.get(pid) ?? []), said]);
+  }
+  return [...found.values()].map((said) => said.join(" ")).filter((line) => !OWN_PROCESS.test(line));
 }
 
 function lines(text: string): string[] {

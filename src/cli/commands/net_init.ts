@@ -2,6 +2,7 @@ import { pathsOf } from "../../store/paths.ts";
 import { defineCommand } from "../command.ts";
 import { printError } from "../output.ts";
 import { stepListeners } from "../step_listeners.ts";
+import { warn } from "../warn.ts";
 
 export const netInit = defineCommand({
   name: "net init",
@@ -17,7 +18,7 @@ export const netInit = defineCommand({
     const { clearDead } = await import("../../container/dead.ts");
     const { explain = false } = values;
     const paths = pathsOf(globals);
-    await clearDead(paths);
+    await clearDead(paths, warn);
     const listeners = (await stepListeners({ explain }))({ explain, container: null });
     for (const notice of await initNetwork(paths, { listener: listeners.network })) {
       printError(`skdocker: ${notice}\n`);

@@ -2,6 +2,7 @@ import { pathsOf } from "../../store/paths.ts";
 import { UserError } from "../../user_error.ts";
 import { defineCommand } from "../command.ts";
 import { print } from "../output.ts";
+import { warn } from "../warn.ts";
 
 export const netInspect = defineCommand({
   name: "net inspect",
@@ -21,7 +22,7 @@ export const netInspect = defineCommand({
     const { inspectNetwork } = await import("../../network/verbs.ts");
     const { clearDead } = await import("../../container/dead.ts");
     const paths = pathsOf(globals);
-    await clearDead(paths);
+    await clearDead(paths, warn);
     const names = positionals.length === 0 ? ["bridge"] : positionals;
     const details = names.map((name) => inspectNetwork(paths, name));
     // As in docker: indented for people, one line for programs.

@@ -4,6 +4,7 @@ import { defineCommand } from "../command.ts";
 import { print } from "../output.ts";
 import { formatTable } from "../table.ts";
 import { terminalWidth } from "../terminal.ts";
+import { warn } from "../warn.ts";
 
 export const netLs = defineCommand({
   name: "net ls",
@@ -26,7 +27,7 @@ export const netLs = defineCommand({
     const { listNetworks } = await import("../../network/verbs.ts");
     const { clearDead } = await import("../../container/dead.ts");
     const paths = pathsOf(globals);
-    await clearDead(paths);
+    await clearDead(paths, warn);
     const networks = listNetworks(paths);
     if (values.quiet) print(networks.map(({ name }) => `${name}\n`).join(""));
     else if (format === "json") print(networks.map((network) => `${JSON.stringify(network)}\n`).join(""));

@@ -2,6 +2,7 @@ import { pathsOf } from "../../store/paths.ts";
 import { UserError } from "../../user_error.ts";
 import { defineCommand } from "../command.ts";
 import { stepListeners } from "../step_listeners.ts";
+import { warn } from "../warn.ts";
 
 export const netReset = defineCommand({
   name: "net reset",
@@ -28,7 +29,7 @@ export const netReset = defineCommand({
     const { clearDead } = await import("../../container/dead.ts");
     const listener = listeners.network;
     const paths = pathsOf(globals);
-    await clearDead(paths);
+    await clearDead(paths, warn);
     if (purge) await purgeNetwork(paths, { force, listener });
     else await resetNetwork(paths, { listener });
     listeners.finish();
