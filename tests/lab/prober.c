@@ -356,6 +356,17 @@ static void watch(const char *path) {
   }
 }
 
+/* Looks for a key in the session's keyring; or, with a command behind, begins a session that has it, and goes on as that. */
+static void key(char **command) {
+  if (!command[0]) {
+    tell("find", syscall(SYS_keyctl, 10 /* SEARCH */, -3 /* session */, "user", "skdocker:probe", 0));
+    return;
+  }
+  syscall(SYS_keyctl, 1 /* JOIN_SESSION_KEYRING */, 0);
+  tell("add", syscall(SYS_add_key, "user", "skdocker:probe", "secret", 6, -3));
+  execv(command[0], command);
+}
+
 static void leave(int signal) { _exit(40 + signal); }
 
 /*
@@ -395,6 +406,7 @@ int main(int count, char **words) {
   else if (!strcmp(what, "node")) node(words + 2);
   else if (!strcmp(what, "poll")) poll_processes(words[2]);
   else if (!strcmp(what, "routes")) route_attack(words + 2);
+  else if (!strcmp(what, "key")) key(words + 2);
   else if (!strcmp(what, "freeze")) freeze();
   else if (!strcmp(what, "flood")) flood(words + 2);
   else if (!strcmp(what, "watch")) watch(words[2]);

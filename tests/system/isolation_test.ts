@@ -180,6 +180,13 @@ describe("rights", () => {
   });
 });
 
+test("the session keyring is a new one: the caller's keys are not found there, even without a seccomp filter", () => {
+  const find = (flags: string) => `${lab.binary} run --rm --network none ${flags} ${root} /bin/prober key`;
+  const script = `${find("--privileged")}; ${find("")}; ${root}/bin/prober key`;
+  const told = lab.output([`${root}/bin/prober`, "key", "/bin/sh", "-c", script]);
+  expect(told).toBe("add ok\nfind ENOKEY\nfind EPERM\nfind ok\n");
+});
+
 describe("devices", () => {
   test("a node that the container makes does not open, wherever it lies, a mount of the user's included", () => {
     lab.shell(`mkdir -p ${lab.directory}/shared`);
