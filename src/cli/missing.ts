@@ -11,6 +11,9 @@ export function missingFeature(error: unknown): string | undefined {
     const kind = error.subject.startsWith("veth") ? "veth" : "bridge";
     return `this kernel has no ${kind} links, is the module "${kind}" there?`;
   }
+  if (isKernelError(error, "EACCES") && error.subject === "an executable file in memory") {
+    return "containers of files that are not skdocker's own need one, set the sysctl vm.memfd_noexec to 0 or 1";
+  }
   const filters = /\b(table|chain|rule|set|map|element)$|netfilter|nftables/;
   if (isKernelError(error, "EOPNOTSUPP", "EPROTONOSUPPORT") && filters.test(`${error.subject} ${error.operation}`)) {
     return 'this kernel has no nf_tables, is the module "nf_tables" there?';

@@ -335,6 +335,20 @@ describe("what is executed", () => {
     }
   });
 
+  test("so where the host forbids executable files in memory, it is said, and nothing is executed", () => {
+    // A kernel before 6.3 has no such setting, and forbids nothing.
+    if (!existsSync("/proc/sys/vm/memfd_noexec")) return expect(run("/bin/true").code).toBe(0);
+    using other = Lab.create(); // the setting belongs to its PID namespace
+    other.shell("sysctl -qw vm.memfd_noexec=2");
+    const { code, stderr } = other.skdocker("run", "--rm", "--network", "none", root, "/bin/true");
+    expect([code, stderr]).toEqual([
+      125,
+      'skdocker: Cannot make "an executable file in memory": EACCES (Permission denied): containers of files that are ' +
+      "not skdocker's own need one, set the sysctl vm.memfd_noexec to 0 or 1\n",
+    ]);
+    expect(other.skdocker("run", "--rm", "--network", "none", "busybox", "true").code).toBe(0);
+  });
+
   test("nor while somebody swaps it during the start", async () => {
     plantLoader();
     rmSync(`${root}/bin/sh`);
