@@ -199,21 +199,38 @@ export function makeDirectories(path: string, options: { mode?: number } = {}): 
 // include/uapi/asm-generic/fcntl.h
 export const LOCK_SH = 1;
 export const LOCK_EX = 2;
-export const LOCK_UN = 8;
-const LOCK_NB = 4;
 
-/** Takes (or with LOCK_UN gives back) the lock of an open file, waiting for it: flock(2). */
+/** Takes the lock of an open file, waiting for it: flock(2). */
 export function lockFile(fd: number, kind: number, subject = `descriptor ${fd}`): void {
   let result: number;
   do result = syscall("flock", fd, kind); while (result === -EINTR);
   check(result, { operation: "lock", subject });
 }
 
-/** Takes the lock of an open file if it is free; says whether it was. */
-export function tryLockFile(fd: number, kind: number, subject = `descriptor ${fd}`): boolean {
-  const result = syscall("flock", fd, kind | LOCK_NB);
-  return result !== -EAGAIN && check(result, { operation: "lock", subject }) === 0;
+const F_SETLK = 6; // include/uapi/asm-generic/fcntl.h
+const F_SETLKW = 7;
+/** struct flock: l_type F_WRLCK, all of the file. */
+const WRITE_LOCK = new Uint8Array(32);
+WRITE_LOCK[0] = 1;
+
+/**
+ * Takes the lock of an open file that is this process's own (fcntl(2), "Advisory record locking") if it is free, and
+ * says whether it was. Unlike flock(2)'s it is never a child's, too. It ends with the process, and as soon as the
+ * process closes any descriptor of the file.
+ */
+export function tryOwnLock(fd: number, subject = `descriptor ${fd}`): boolean {
+  const result = syscall("fcntl", fd, F_SETLK, addressOf(WRITE_LOCK));
+  return result !== -EAGAIN && result !== -EACCES && check(result, { operation: "lock", subject }) === 0;
 }
+
+/** As {@link tryOwnLock}, but waits for it. */
+export function takeOwnLock(fd: number, subject = `descriptor ${fd}`): void {
+  let result: number;
+  do result = syscall("fcntl", fd, F_SETLKW, addressOf(WRITE_LOCK)); while (result === -EINTR);
+  check(result, { operation: "lock", subject });
+}
+
+const EACCES = 13;
 
 /** The head of struct statx, the same on both machines: include/uapi/linux/stat.h */
 const STATX = struct("statx", {

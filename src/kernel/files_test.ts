@@ -112,13 +112,35 @@ test("directories are made with those above them, removed, and missing ones repo
   expect(files.removeFile(join(root, "nothing"))).toBe(false);
 });
 
-test("a lock is held by one open file at a time", () => {
-  using first = files.openFile(join(root, "lock"), { flags: O_RDWR | O_CREAT, mode: 0o600 });
-  using second = files.openFile(join(root, "lock"), { flags: O_RDWR });
-  files.lockFile(first.fd, files.LOCK_EX);
-  expect(files.tryLockFile(second.fd, files.LOCK_SH)).toBe(false);
-  files.lockFile(first.fd, files.LOCK_UN);
-  expect(files.tryLockFile(second.fd, files.LOCK_EX)).toBe(true);
+/** Of flock(1), which tries and does not wait. */
+const flockRefuses = (path: string) => Bun.spawnSync(["flock", "--nonblock", path, "true"]).exitCode === 1;
+
+test("a lock is held by one open file at a time, until that is closed", () => {
+  const path = join(root, "lock");
+  const file = files.openFile(path, { flags: O_RDWR | O_CREAT, mode: 0o600 });
+  expect(flockRefuses(path)).toBe(false);
+  files.lockFile(file.fd, files.LOCK_EX);
+  expect(flockRefuses(path)).toBe(true);
+  file.close();
+  expect(flockRefuses(path)).toBe(false);
+});
+
+/** What another process's fcntl(2) finds: a Perl of this machine's own, whose struct flock is the kernel's. */
+function tryElsewhere(path: string): string {
+  const program = `use Fcntl; my $lock = pack("ssx4qqlx4", 1, 0, 0, 0, 0);
+    open(F, "+<", $ARGV[0]) or die; print fcntl(F, F_SETLK, $lock) ? "taken" : "refused"`;
+  return Bun.spawnSync(["perl", "-e", program, path]).stdout.toString();
+}
+
+test("a process's own lock keeps other processes out, and ends when it closes the file", () => {
+  const path = join(root, "own");
+  const file = files.openFile(path, { flags: O_RDWR | O_CREAT, mode: 0o600 });
+  expect(tryElsewhere(path)).toBe("taken");
+  expect(files.tryOwnLock(file.fd)).toBe(true);
+  files.takeOwnLock(file.fd); // it is ours, so there is nothing to wait for
+  expect(tryElsewhere(path)).toBe("refused");
+  file.close();
+  expect(tryElsewhere(path)).toBe("taken");
 });
 
 test("a closed descriptor has no number any more, and one that was given away is not closed", () => {

@@ -52,7 +52,8 @@ export function forgetJoins(paths: Paths, joiner: string, targets: readonly stri
   if (targets.length === 0) return;
   using _lock = takeLock(paths.stateLock, "exclusive");
   for (const target of targets) {
-    if (removeFile(paths.joinedBy(target, joiner))) removeIfEmpty(paths.joined(target)); // others may have joined it, too
+    removeFile(paths.joinedBy(target, joiner));
+    removeIfEmpty(paths.joined(target)); // others may have joined it, too
   }
 }
 

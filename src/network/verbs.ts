@@ -2,7 +2,7 @@
 import { awaitEnd, openProcess, signalPidfd } from "../kernel/pidfd.ts";
 import { removeCgroupParents } from "../kernel/cgroup.ts";
 import type { StepListener } from "../steps.ts";
-import { type ContainerRecord, listContainers, recordedIds } from "../store/containers.ts";
+import { awaitRelease, type ContainerRecord, listContainers, recordedIds } from "../store/containers.ts";
 import { takeLock } from "../store/lock.ts";
 import { type NetworkIntent, readNetwork } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
@@ -167,7 +167,7 @@ function killAll(paths: Paths): void {
     signalPidfd(pidfd.fd, SIGKILL);
     awaitEnd(pidfd.fd, deadline - performance.now());
     // The supervisor holds the record's lock until it is done; taking it is waiting for it.
-    using _done = takeLock(paths.containerRecord(record.id), "exclusive");
+    awaitRelease(paths, record.id);
   }
   if (recordedIds(paths).length > 0 && performance.now() > deadline) {
     throw new UserError("Some containers did not end in time");

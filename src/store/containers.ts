@@ -1,5 +1,6 @@
 /**
- * Records of containers: RUN/containers/ID, locked by whoever supervises the container, for as long as that lives.
+ * Records of containers: RUN/containers/ID, locked by whoever supervises the container, for as long as that lives. The
+ * lock is the process's own (fcntl): flock(2)'s would also be its child's, for as long as that has not closed the file.
  *
  * A record that nobody holds is dead: its supervisor was killed, and the next command clears away what it left. A
  * record is made before anything it owns and removed after it, so nothing is ever owned by nobody. Each change
@@ -9,14 +10,13 @@ import { isKernelError } from "../../ffi/errno.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
 import {
   listDirectory,
-  LOCK_EX,
-  lockFile,
   makeDirectories,
   openFile,
   readAll,
   removeFile,
-  tryLockFile,
+  takeOwnLock,
   tryOpen,
+  tryOwnLock,
   writeAll,
 } from "../kernel/files.ts";
 import { O_APPEND, O_CREAT, O_EXCL, O_RDWR } from "../kernel/open_flags.ts";
@@ -66,6 +66,9 @@ export interface ContainerRecord {
   readonly directory: string | null;
 }
 
+/** The records that this process holds, by their paths: to open and close such a file would end the lock on it. */
+const held = new Map<string, HeldRecord>();
+
 /** A record held by this process. */
 export class HeldRecord implements Disposable {
   readonly #paths: Paths;
@@ -76,13 +79,14 @@ export class HeldRecord implements Disposable {
     this.#paths = paths;
     this.#file = file;
     this.#record = record;
+    held.set(paths.containerRecord(record.id), this);
   }
 
   get record(): ContainerRecord {
     return this.#record;
   }
 
-  /** The descriptor that holds the lock: a child must close it, or a dead supervisor's record would seem alive. */
+  /** The descriptor of the file, which is none of a child's business. */
   get fd(): number {
     return this.#file.fd;
   }
@@ -104,6 +108,7 @@ export class HeldRecord implements Disposable {
 
   /** Gives the lock back: a record that still exists is then dead. */
   [Symbol.dispose](): void {
+    held.delete(this.#paths.containerRecord(this.#record.id));
     this.#file.close();
   }
 }
@@ -115,7 +120,7 @@ export function createRecord(paths: Paths, record: ContainerRecord): HeldRecord 
   using failed = new UndoStack();
   const file = failed.use(createFile(path));
   failed.defer(() => removeFile(path));
-  lockFile(file.fd, LOCK_EX, path);
+  takeOwnLock(file.fd, path);
   appendRecord(file, { paths, record });
   // The record first: a name without one would be found by nobody, should this process be killed between the two.
   claimName(paths, record);
@@ -153,7 +158,10 @@ export function refuseTakenName(paths: Paths, name: string): void {
 
 /** The record of an id, whoever holds it; `undefined` where there is none, or none that is whole yet. */
 export function readRecord(paths: Paths, id: string): ContainerRecord | undefined {
-  const fd = tryOpen(paths.containerRecord(id));
+  const path = paths.containerRecord(id);
+  const own = held.get(path);
+  if (own) return own.record;
+  const fd = tryOpen(path);
   if (fd < 0) return undefined;
   using file = new Descriptor(fd);
   return lastRecord(file);
@@ -175,6 +183,15 @@ function parsedLine(line: string): ContainerRecord | undefined {
   } catch {
     return undefined; // the beginning of one line, with the next one behind it
   }
+}
+
+/** Waits until nobody holds a record any more: its supervisor has ended, or cleared up and gone. */
+export function awaitRelease(paths: Paths, id: string): void {
+  const path = paths.containerRecord(id);
+  const fd = tryOpen(path, { flags: O_RDWR });
+  if (fd < 0) return; // it is gone altogether
+  using file = new Descriptor(fd);
+  takeOwnLock(file.fd, path);
 }
 
 /** The ids of all records, dead ones included; none where nothing has been run since the machine started. */
@@ -227,10 +244,11 @@ export function takeDeadRecords(paths: Paths): HeldRecord[] | undefined {
   const dead: HeldRecord[] = [];
   for (const id of ids) {
     const path = paths.containerRecord(id);
+    if (held.has(path)) continue;
     const fd = tryOpen(path, { flags: O_RDWR | O_APPEND });
     if (fd < 0) continue; // removed since the directory was read
     const file = new Descriptor(fd);
-    if (!tryLockFile(file.fd, LOCK_EX, path)) {
+    if (!tryOwnLock(file.fd, path)) {
       file.close();
       continue;
     }

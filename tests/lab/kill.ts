@@ -3,8 +3,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { difference, type Lab, type Snapshot } from "../lab.ts";
 
-/** Where a process is to be killed: at its N-th system call (0: never), or just after its go, its child far behind. */
-type KillPoint = number | "behind";
+/**
+ * Where a process is to be killed: at its N-th system call (0: never), or just after its go, its child being far behind
+ * and going on then, or being stopped and staying so.
+ */
+type KillPoint = number | "behind" | "stopped";
 
 /** What became of a process that was to be killed. */
 export interface Killed {
@@ -41,7 +44,7 @@ export class Killer {
    */
   at(point: KillPoint, args: readonly string[]): Killed {
     const told = join(this.#lab.directory, "killed");
-    const where = point === "behind" ? ["--behind"] : ["--end", String(point)];
+    const where = typeof point === "number" ? ["--end", String(point)] : [`--${point}`];
     const script = 'told=$1; shift; exec "$@" </dev/null >/dev/null 2>&1 3>"$told"';
     const { code, stderr } = this.#lab.run(
       ["sh", "-c", script, "sh", told, this.#tool, ...where, this.#lab.binary, ...args],

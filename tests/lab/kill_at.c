@@ -10,9 +10,10 @@
  * end can be reached, too.
  *
  * With --behind as the point, children are stopped as soon as they exist, the command is killed when it waits for what
- * they say on a pipe, and then they go on: a child that is as far behind its parent as can be.
+ * they say on a pipe, and then they go on: a child that is as far behind its parent as can be. With --stopped they stay
+ * stopped.
  *
- * Usage: kill_at [--end] POINT|--behind COMMAND [ARGUMENT…]      POINT 0: never
+ * Usage: kill_at [--end] POINT|--behind|--stopped COMMAND [ARGUMENT…]      POINT 0: never
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -59,7 +60,7 @@ int main(int argc, char **argv) {
   int end = argc > 1 && strcmp(argv[1], "--end") == 0;
   argv += 1 + end;
   if (argc < 3 + end) return 98;
-  int behind = strcmp(*argv, "--behind") == 0;
+  int stopped = strcmp(*argv, "--stopped") == 0, behind = stopped || strcmp(*argv, "--behind") == 0;
   long point = atol(*argv++), calls = 0, wait = 0;
   pid_t child = 0, last = 0, pid = fork();
   if (pid < 0) die("fork");
@@ -94,7 +95,7 @@ int main(int argc, char **argv) {
     if (calls == point || (child > 0 && info.entry.nr == SYS_read && is_pipe(pid, (int) info.entry.args[0]))) {
       kill(pid, SIGKILL);
       while (waitpid(pid, &status, __WALL) == pid && !WIFEXITED(status) && !WIFSIGNALED(status)) {}
-      if (child > 0) kill(child, SIGCONT);
+      if (child > 0 && !stopped) kill(child, SIGCONT);
       return tell("killed", calls, (long) info.entry.nr, phase);
     }
     if (waits && end && phase == 1 && signal_children(pid, SIGKILL, &last) > 0) phase = 2;

@@ -33,3 +33,15 @@ test("a command never starts whose supervisor has died before it asked for the p
   expect(lab.skdocker("net", "ls").code).toBe(0);
   await lab.unchanged(before.snapshot);
 });
+
+test("a child that has not even begun does not make its dead supervisor's container seem alive", async () => {
+  using lab = Lab.create();
+  expect(lab.skdocker("run", "--rm", "busybox", "true").code).toBe(0);
+  const before = await hostState(lab);
+  const { hit } = new Killer(lab).at("stopped", ["run", "busybox", "sleep", "1000"]);
+  expect(hit).toBe(true);
+  expect(namespaces(lab)).not.toBe(before.namespaces);
+  expect(lab.skdocker("net", "ls")).toMatchObject({ code: 0, stderr: "" });
+  await lab.unchanged(before.snapshot);
+  expect(namespaces(lab)).toBe(before.namespaces);
+});
