@@ -47,7 +47,8 @@ export function parseNetworkState(output: string): Snapshot {
 export function withoutCarrier(state: Snapshot): Snapshot {
   const without: Record<string, string[]> = {};
   for (const [section, lines] of Object.entries(state)) {
-    without[section] = lines.map((line) => line.replace(CARRIER, ""));
+    // What was last in a list leaves a comma behind, what was first does not.
+    without[section] = lines.map((line) => line.replace(CARRIER, "").replace(/,(?=[\]}])/g, ""));
   }
   return without;
 }
