@@ -34,7 +34,7 @@ export const RUN_FLAGS = {
     completes: ["bridge", "none", "none,lo=down", "host", "ptp", "container:", "ns:/run/netns/"],
   },
   "pids-limit": { kind: "integer", placeholder: "NUMBER", help: "Limit of processes, -1 for none" },
-  privileged: { kind: "boolean", help: "All capabilities, no filter, nothing masked" },
+  privileged: { kind: "boolean", help: "All capabilities and devices, nothing masked" },
   "read-only": { kind: "boolean", help: "Mount the root file system read-only" },
   rm: { kind: "boolean", help: "Remove the container when it ends" },
   rootfs: {

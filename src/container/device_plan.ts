@@ -1,9 +1,10 @@
 /** What is in a container's /dev, as items for the child. Pure. */
 import type { Item } from "../../ffi/program.ts";
 import type { DeviceRule } from "../kernel/cgroup_hierarchies.ts";
-import { call, type ContainerStep } from "./container_step.ts";
+import { call, type ContainerStep, shellWord } from "./container_step.ts";
 import { DEVICES } from "./devices.ts";
 import { attach, mountAt } from "./mount_plan.ts";
+import type { SpecDevice } from "./spec.ts";
 
 const S_IFREG = 0o100000;
 
@@ -69,6 +70,48 @@ function bindNode({ name, tree, source, options }: Node): ContainerStep {
       attach(tree, { directory, name }, notes),
     ],
   };
+}
+
+// include/uapi/linux/stat.h
+const S_IFCHR = 0o020000;
+const S_IFBLK = 0o060000;
+
+/** Nodes made anew, with numbers, mode and owner as the spec has them; those that are there already stay. */
+export function planNodes(devices: readonly SpecDevice[]): ContainerStep[] {
+  return devices.filter(({ path }) => !isUsual(path)).map((device): ContainerStep => {
+    const { path, type, major, minor, fileMode, uid, gid } = device;
+    const name = path.slice("/dev/".length);
+    const notes = { operation: "make the device", subject: path };
+    const parents = name.split("/").slice(0, -1);
+    const directories = parents.map((_, index): Item => {
+      const directory = { text: parents.slice(0, index + 1).join("/") };
+      return call("mkdirat", [mountAt("/dev"), directory, 0o755], { tolerate: ["EEXIST"], ...notes });
+    });
+    const kind = (type === "b" ? S_IFBLK : S_IFCHR) | fileMode;
+    // A host without CAP_MKNOD has none to give, which is no reason not to start.
+    const made = { tolerate: ["EEXIST", "EPERM"] as const, ...notes };
+    const owned = { tolerate: ["ENOENT", "EPERM"] as const, ...notes };
+    const make = `mknod -m ${fileMode.toString(8)} ${shellWord(path)} ${type} ${major} ${minor}`;
+    return {
+      group: "devices",
+      command: `${parents.length > 0 ? `mkdir -p ${shellWord(`/dev/${parents.join("/")}`)} && ` : ""}${make}` +
+        (uid === 0 && gid === 0 ? "" : ` && chown ${uid}:${gid} ${shellWord(path)}`),
+      items: [
+        ...directories,
+        call("mknodat", [mountAt("/dev"), { text: name }, kind, deviceNumber(major, minor)], made),
+        ...(uid === 0 && gid === 0 ? [] : [call("fchownat", [mountAt("/dev"), { text: name }, uid, gid, 0], owned)]),
+      ],
+    };
+  });
+}
+
+function isUsual(path: string): boolean {
+  return [...DEVICES, ...LINKS].some(([name]) => path === `/dev/${name}`);
+}
+
+/** As mknod(2) takes it: include/linux/kdev_t.h, new_encode_dev. */
+function deviceNumber(major: number, minor: number): number {
+  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }
 
 /** The symbolic links of /dev. */

@@ -12,6 +12,7 @@ import { announceAttach, announceResolver } from "../network/dry_run.ts";
 import { planHosts } from "../network/hosts_file.ts";
 import { planResolvConf } from "../network/resolv_conf.ts";
 import { BUSYBOX_DIRECTORIES, BUSYBOX_FILES, busyboxFacts } from "../rootfs/busybox.ts";
+import { hostDevices } from "../rootfs/devices.ts";
 import { openDirectoryRoot } from "../rootfs/directory.ts";
 import { INIT_PATH, initPath, underInit } from "../rootfs/init.ts";
 import { type AttachmentRecord, refuseTakenName } from "../store/containers.ts";
@@ -140,6 +141,7 @@ function factsOf(request: RunRequest, { paths, id, root, init, cgroup }: Seen): 
     network: mode.kind === "host" ? "host" : shared === "" ? "new" : { path: shared },
     files,
     cgroup: cgroup.legacyJoinPaths.length === 0 ? "unified" : { controllers: [] },
+    ...(request.privileged ? { devices: hostDevices() } : {}),
   };
 }
 

@@ -17,7 +17,7 @@
 import type { Item, SyscallProgram } from "../../ffi/program.ts";
 import { CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS } from "../kernel/namespace_flags.ts";
 import type { ContainerStep } from "./container_step.ts";
-import { planConsole, planDeviceLinks, planDevices } from "./device_plan.ts";
+import { planConsole, planDeviceLinks, planDevices, planNodes } from "./device_plan.ts";
 import {
   type CgroupFile,
   planCgroup,
@@ -115,6 +115,7 @@ function planFiles(spec: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
       ...planDevices(inputs.trees),
       ...(inputs.console === null ? [] : [planConsole(inputs.console)]),
       planDeviceLinks(),
+      ...planNodes(linux.devices),
       ...planMounts(mounts.slice(inDev), inputs),
       ...(process.cwd === "/" || inputs.workingDirectoryExists ? [] : [planWorkingDirectory(process.cwd)]),
       planHostname(spec.hostname),

@@ -3,7 +3,7 @@ import { type Call, isCall } from "../../ffi/program.ts";
 import { capabilitySet, DEFAULT_CAPABILITIES } from "../kernel/capabilities.ts";
 import { childProgram, planContainer, type PlanInputs } from "./plan.ts";
 import { PLAIN_REQUEST, type RunRequest } from "./request.ts";
-import { specFromRequest } from "./spec.ts";
+import { type SpecFacts, specFromRequest } from "./spec.ts";
 
 const REQUEST: RunRequest = { ...PLAIN_REQUEST, command: ["sh", "-c", "echo hello"] };
 const ALL = (1n << 41n) - 1n;
@@ -26,6 +26,17 @@ const INPUTS: PlanInputs = {
   beforeExec: [{ call: "rt_sigprocmask", args: [2, 0, 0, 8], operation: "unblock", subject: "all signals" }],
 };
 
+const FACTS: SpecFacts = {
+  rootPath: "/data/lower",
+  hostname: "box",
+  user: { uid: 0, gid: 0, additionalGids: [], home: "/root" },
+  boundingSet: ALL,
+  openFilesLimit: 4096,
+  network: "new",
+  files: new Map(),
+  cgroup: "unified",
+};
+
 interface Asked {
   readonly request?: Partial<RunRequest>;
   readonly inputs?: Partial<PlanInputs>;
@@ -33,16 +44,8 @@ interface Asked {
 }
 
 function planOf({ request = {}, inputs = {}, uid = 0 }: Asked = {}) {
-  const spec = specFromRequest({ ...REQUEST, ...request }, {
-    rootPath: "/data/lower",
-    hostname: "box",
-    user: { uid, gid: uid, additionalGids: [], home: "/root" },
-    boundingSet: ALL,
-    openFilesLimit: 4096,
-    network: "new",
-    files: new Map(),
-    cgroup: "unified",
-  });
+  const user = { uid, gid: uid, additionalGids: [], home: "/root" };
+  const spec = specFromRequest({ ...REQUEST, ...request }, { ...FACTS, user });
   return planContainer(spec, { ...INPUTS, ...inputs });
 }
 
@@ -269,6 +272,29 @@ test("a terminal is the controlling one, after its descriptor has become standar
   const controlling = at(calls, ({ call, args }) => call === "ioctl" && args[1] === 0x540e);
   expect(calls.findLastIndex(named("dup3"))).toBeLessThan(controlling);
   expect(calls.some(({ call, args }) => call === "move_mount" && args[0] === 42)).toBe(true);
+});
+
+test("devices of the spec are made below the container's own /dev, the usual ones are left", () => {
+  const device = { type: "c", fileMode: 0o660, uid: 0, gid: 20 } as const;
+  const spec = specFromRequest(REQUEST, {
+    ...FACTS,
+    devices: [
+      { ...device, path: "/dev/null", major: 1, minor: 3 },
+      { ...device, path: "/dev/net/tun", major: 10, minor: 200 },
+      { ...device, path: "/dev/sda", type: "b", major: 8, minor: 0x12345 },
+    ],
+  });
+  const { steps } = planContainer(spec, INPUTS);
+  const made = steps.filter(({ command }) => command.includes("mknod -m"));
+  expect(made.map(({ command }) => command)).toEqual([
+    "mkdir -p /dev/net && mknod -m 660 /dev/net/tun c 10 200 && chown 0:20 /dev/net/tun",
+    "mknod -m 660 /dev/sda b 8 74565 && chown 0:20 /dev/sda",
+  ]);
+  const numbers = made.flatMap(({ items }) => items.filter(isCall)).filter(named("mknodat")).map(({ args }) =>
+    args.slice(2)
+  );
+  // makedev(3) of sys/sysmacros.h, in the 32 bits that mknod(2) takes.
+  expect(numbers).toEqual([[0o020660, 0x0ac8], [0o060660, 0x12300845]]);
 });
 
 test("a mount where the container's isolation stands on its own is refused", () => {

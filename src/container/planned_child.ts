@@ -15,6 +15,7 @@ import type { NameFiles } from "./name_files.ts";
 import { CHILD_NAMESPACES, childProgram, lastProgram, planContainer } from "./plan.ts";
 import { type Rootfs, userDatabase } from "./prepare_files.ts";
 import type { RunRequest } from "./request.ts";
+import { hostDevices } from "../rootfs/devices.ts";
 import { type ContainerSpec, type SpecFacts, specFromRequest } from "./spec.ts";
 import { resolveUser } from "./user.ts";
 
@@ -43,6 +44,7 @@ function factsOf(request: RunRequest, { rootfs, names, cgroup, openFiles }: Plan
     network: mode.kind === "host" ? "host" : shared === "" ? "new" : { path: shared },
     files: names.files,
     cgroup: cgroup === null ? "none" : cgroup.legacyJoinPaths.length === 0 ? "unified" : { controllers: [] },
+    ...(request.privileged ? { devices: hostDevices() } : {}),
   };
 }
 

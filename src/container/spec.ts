@@ -67,6 +67,8 @@ export interface ContainerSpec {
     readonly maskedPaths: readonly string[];
     readonly readonlyPaths: readonly string[];
     readonly sysctl: Readonly<Record<string, string>>;
+    /** Nodes beside the few that every container has. */
+    readonly devices: readonly SpecDevice[];
     readonly resources: {
       readonly memory?: { readonly limit: number };
       readonly cpu?: { readonly quota: number; readonly period: number };
@@ -75,6 +77,18 @@ export interface ContainerSpec {
     /** "builtin" is the filter of src/kernel/seccomp.ts; a profile of the runtime-spec is not read yet. */
     readonly seccomp: "builtin" | null;
   };
+}
+
+/** A device node, by its absolute path. */
+export interface SpecDevice {
+  readonly path: string;
+  readonly type: "c" | "b";
+  readonly major: number;
+  readonly minor: number;
+  /** Permission bits. */
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
 }
 
 /** What of the host a spec depends on. */
@@ -90,6 +104,8 @@ export interface SpecFacts {
   /** Files made for the container, by their path in it: /etc/hosts and the like. */
   readonly files: ReadonlyMap<string, string>;
   readonly cgroup: CgroupView;
+  /** The host's device nodes, where a container is to have them all. */
+  readonly devices?: readonly SpecDevice[];
 }
 
 /** What a container sees of its control group: version 2; hierarchies of version 1 by controller; nothing. */
@@ -109,6 +125,7 @@ export function specFromRequest(request: RunRequest, facts: SpecFacts): Containe
       maskedPaths: privileged ? [] : MASKED_PATHS,
       readonlyPaths: privileged ? [] : READONLY_PATHS,
       sysctl: sysctlsOf(request, facts),
+      devices: facts.devices ?? [],
       resources: resourcesOf(request),
       seccomp: privileged ? null : "builtin",
     },

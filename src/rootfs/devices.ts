@@ -6,9 +6,10 @@
  */
 import { KernelError } from "../../ffi/errno.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
-import { fileStatus } from "../kernel/files.ts";
+import { fileStatus, openFile, pathStatus, readDirectory } from "../kernel/files.ts";
 import { MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_PRIVATE } from "../kernel/mount_flags.ts";
 import { changeMount, cloneMount } from "../kernel/mounts.ts";
+import { O_DIRECTORY } from "../kernel/open_flags.ts";
 import { UserError } from "../user_error.ts";
 import { UndoStack } from "../undo.ts";
 
@@ -53,4 +54,35 @@ function openNode(path: string): Descriptor {
     if (!(error instanceof KernelError) || error.code !== "ENOENT") throw error;
     throw new UserError(`The host has no ${path}`, { cause: error });
   }
+}
+
+/** A node of the host's. */
+export interface DeviceNode {
+  readonly path: string;
+  readonly type: "c" | "b";
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** What is not the host's own in its /dev, or is another thing in each container: docker's list. */
+const NOT_TAKEN = ["pts", "shm", "fd", "mqueue", "console", ".lxc", ".lxd-mounts", ".udev"];
+
+/** All device nodes in the host's /dev and below, for a container that is to have them. */
+export function hostDevices(directory = "/dev"): DeviceNode[] {
+  const nodes: DeviceNode[] = [];
+  using open = openFile(directory, { flags: O_DIRECTORY });
+  for (const name of readDirectory(open.fd, directory).sort()) {
+    if (directory === "/dev" && NOT_TAKEN.includes(name)) continue;
+    const path = `${directory}/${name}`;
+    const status = pathStatus(path);
+    if (status?.type === "directory") nodes.push(...hostDevices(path));
+    if (status?.type !== "character device" && status?.type !== "block device") continue;
+    const { rdevMajor: major, rdevMinor: minor, mode, uid, gid } = status;
+    const type = status.type === "block device" ? "b" : "c";
+    nodes.push({ path, type, major, minor, fileMode: mode & 0o777, uid, gid });
+  }
+  return nodes;
 }

@@ -186,6 +186,18 @@ describe("rights", () => {
     ],
   ]);
 
+  test("--privileged brings all devices of the host, each with its numbers, mode and owner, and no other run does", () => {
+    const nodes =
+      "find /dev -type c -o -type b | grep -vE '^/dev/(pts|shm|console|ptmx)' | sort | xargs stat -c '%n %t %T %a %u %g'";
+    const host = lab.output(["sh", "-c", nodes]).trim().split("\n");
+    expect(host.length).toBeGreaterThan(6);
+    expect(ask("--privileged", nodes).split("\n")).toEqual(host);
+    expect(ask("--cap-add ALL", nodes).split("\n").length).toBe(6);
+    expect(ask("--privileged -t", "ls /dev/console; mknod /zero c 1 5 && head -c 3 /zero | wc -c")).toMatch(
+      /console\r?\n3$/,
+    );
+  });
+
   test("--cap-add ALL and --privileged give what the host itself has", () => {
     const own = lab.output(["sh", "-c", "grep CapBnd /proc/self/status | cut -f2"]).trim();
     expect(ask("--cap-add ALL", effective)).toBe(own);
