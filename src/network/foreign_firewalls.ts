@@ -16,19 +16,28 @@ import type { NetworkExecutor } from "./execute.ts";
 import { DOCKER_USER, DOCKER_USER_COMMENT, dockerUserRules } from "./firewall_plan.ts";
 import { foreignForwardDrops, legacyForwardDrop, type OurTraffic, PAIRS } from "./foreign_firewall_plan.ts";
 import { recordHostChanges } from "./host_changes.ts";
+import type { NetworkStep } from "./network_step.ts";
 import { PTP_NETWORK } from "./ptp.ts";
 
-/** Lets our traffic through where a tool has a door for that; returns what a user should hear, network by network. */
-export function meetForeignFirewalls(
+/** What is found of them. */
+export interface ForeignFirewalls {
+  /** What a user should hear, network by network. */
+  readonly notices: BridgeState["notices"];
+  /** What lets our traffic through where a tool has a door for that. */
+  readonly steps: readonly NetworkStep[];
+}
+
+/** Reads all chains at the forward hook, and works out what is to be done and said. */
+export function lookAtForeignFirewalls(
   executor: NetworkExecutor,
   paths: Paths,
   { network, uplink }: { network: BridgeNetwork; uplink: string | undefined },
-): BridgeState["notices"] {
+): ForeignFirewalls {
   const tables = readForwardTables(executor.nft, { except: ["inet skdocker", "inet skdocker-user"] });
   const legacy = readLegacyForward();
   const range = readNetwork(paths, PTP_NETWORK)?.subnet;
   let docker = false;
-  const meet = (ours: OurTraffic | null): string[] => {
+  const look = (ours: OurTraffic | null): string[] => {
     if (!ours) return [];
     const drops = foreignForwardDrops(tables, ours);
     const old = legacyForwardDrop(legacy, ours);
@@ -39,10 +48,21 @@ export function meetForeignFirewalls(
     );
   };
   const notices = {
-    bridge: meet(bridgeTraffic(network, uplink)),
-    ptp: meet(range === undefined ? null : ptpTraffic(range, uplink)),
+    bridge: look(bridgeTraffic(network, uplink)),
+    ptp: look(range === undefined ? null : ptpTraffic(range, uplink)),
   };
-  if (docker) insertDockerUserRules(executor, paths, { link: network.link, range });
+  return { notices, steps: docker ? dockerUserSteps(executor, { link: network.link, range }) : [] };
+}
+
+/** Lets our traffic through; returns what a user should hear. */
+export function meetForeignFirewalls(
+  executor: NetworkExecutor,
+  paths: Paths,
+  about: { network: BridgeNetwork; uplink: string | undefined },
+): BridgeState["notices"] {
+  const { notices, steps } = lookAtForeignFirewalls(executor, paths, about);
+  if (steps.length > 0) recordHostChanges(paths, { dockerUser: true });
+  executor.run(steps);
   return notices;
 }
 
@@ -65,20 +85,21 @@ function someAddress(network: string): string {
   return formatIpv4(firstAddress(parseIpv4Network(network)));
 }
 
-function insertDockerUserRules(
+function dockerUserSteps(
   executor: NetworkExecutor,
-  paths: Paths,
   { link, range }: { link: string; range: string | undefined },
-): void {
+): NetworkStep[] {
   const pairs = range === undefined ? null : { prefix: PAIRS, range: parseIpv4Network(range) };
   const wanted = dockerUserRules({ link, pairs });
   const found = ourDockerRules(executor);
-  if (isSame(found, wanted)) return;
-  recordHostChanges(paths, { dockerUser: true });
+  if (isSame(found, wanted)) return [];
   const gone = found.map(({ handle }): NftOperation => ({ verb: "delete", rule: { ...DOCKER_USER, handle } }));
-  executor.run(
-    [...gone, ...wanted].map((operation) => ({ do: "change firewall", purpose: "docker", side: "host", operation })),
-  );
+  return [...gone, ...wanted].map((operation) => ({
+    do: "change firewall",
+    purpose: "docker",
+    side: "host",
+    operation,
+  }));
 }
 
 /** Each rule is inserted before the last, so they stand in reverse. What is counted is no difference. */

@@ -39,7 +39,7 @@ import {
 import { hardenedParameters } from "./parameter_plan.ts";
 import type { NetworkExecutor } from "./execute.ts";
 import { FIREWALL, ptpElements, USER_FIREWALL } from "./firewall_plan.ts";
-import { meetForeignFirewalls } from "./foreign_firewalls.ts";
+import { lookAtForeignFirewalls, meetForeignFirewalls } from "./foreign_firewalls.ts";
 import { readHostChanges, recordHostChanges, writeHostChanges } from "./host_changes.ts";
 import type { NetworkStep } from "./network_step.ts";
 import {
@@ -83,7 +83,8 @@ export function planReconcile(
   paths: Paths,
 ): { steps: NetworkStep[]; intent: NetworkIntent; mtu: number } {
   const { network, intent, observed } = observe(executor, paths, { strict: false });
-  return { steps: planBridge(network, observed), intent, mtu: network.mtu };
+  const { steps } = lookAtForeignFirewalls(executor, paths, { network, uplink: observed.uplinks[0]?.link });
+  return { steps: [...planBridge(network, observed), ...steps], intent, mtu: network.mtu };
 }
 
 /** A bridge of ours that somebody gave another name gets its own back, under its ports and connections. */

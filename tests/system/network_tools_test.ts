@@ -45,6 +45,8 @@ for (const bridgeNetfilter of [0, 1] as const) {
       let daemon = await startDockerd(lab);
       expect(lab.output(["iptables-nft", "-S", "FORWARD"])).toContain("-P FORWARD DROP");
       const users = lab.output(["iptables-nft", "-S", "DOCKER-USER"]);
+      const dry = lab.skdocker("run", "--rm", "--dry-run", "busybox", "true").stderr;
+      expect(dry.match(/^nft insert rule ip filter DOCKER-USER .*skbr0/gm)).toHaveLength(2);
       for (const network of ["bridge", "ptp", "bridge"]) expect(ping(lab, "--network", network)).toMatchObject(QUIET);
       expect(lab.ip("address", "show", "docker0")[0].addr_info[0].local).toBe("172.17.0.1");
       const [one, two, pair] = [

@@ -68,8 +68,14 @@ export function parseNetwork(text: string): NetworkWish {
     const equals = field.indexOf("=");
     if (i === 0 && equals < 0) name = field;
     else if (equals < 0) throw invalidArgument(`"${field}" is not OPTION=VALUE`, word);
-    else if (field.startsWith("name=")) name = field.slice(5);
-    else options.set(field.slice(0, equals), field.slice(equals + 1));
+    else {
+      const key = field.slice(0, equals);
+      if (options.has(key) || (key === "name" && name !== undefined)) {
+        throw invalidArgument(`"${key}" is said twice`, word);
+      }
+      if (key === "name") name = field.slice(5);
+      else options.set(key, field.slice(equals + 1));
+    }
   }
   return readMode(name ?? "", options, word);
 }

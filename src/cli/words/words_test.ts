@@ -323,6 +323,8 @@ describe("--network", () => {
     "ptp,gateway=maybe": no("neither on nor off"),
     "bridge,lo=down": no('"lo" is not an option of bridge'),
     "host,ip=1.2.3.4": no('"ip" is not an option of host'),
+    "none,lo=down,lo=up": no('"lo" is said twice'),
+    "bridge,name=host": no('"name" is said twice'),
     "bridge,fast": no('"fast" is not OPTION=VALUE'),
     "bridge,ip=300.1.1.1": no("not an IPv4 address"),
   });

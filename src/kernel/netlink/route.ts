@@ -221,13 +221,13 @@ export function listRoutes(socket: NetlinkSocket, { family, table, link }: Route
   return routes;
 }
 
-/** Asks for all IPv4 routes. */
-export function routesQuery() {
+/** Asks for the IPv4 routes of the main table. */
+export function mainRoutesQuery() {
   return query(GET_ROUTE, {
     operation: "list",
     subject: "routes",
     header: { family: AF_INET },
-    attributes: {},
+    attributes: { RTA_TABLE: RT_TABLE_MAIN },
     reply: ROUTE,
   });
 }

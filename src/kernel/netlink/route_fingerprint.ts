@@ -1,10 +1,10 @@
 /**
- * A number that stays while the IPv4 routes of the host stay: a start asks whether there is a new way out (a VPN's link,
+ * A number that stays while the IPv4 routes of the host's main table stay: a start asks whether there is a new way out (a VPN's link,
  * say) without making objects of all routes. Source: include/uapi/linux/rtnetlink.h (struct rtmsg, RTA_*).
  */
 import { contains, ipv4FromNumber, type Ipv4Network } from "../ipv4.ts";
 import type { RawMessage } from "./message.ts";
-import { routesQuery } from "./route.ts";
+import { mainRoutesQuery } from "./route.ts";
 import type { NetlinkSocket } from "./socket.ts";
 
 /** Beyond so many routes (a router of the internet's) it would take a start longer than all else that it does. */
@@ -29,7 +29,7 @@ export interface OwnRoutes {
 
 /** The number (32 bits); null where there are too many routes. The order in which the kernel tells them is its own. */
 export function routeFingerprint(socket: NetlinkSocket, own: OwnRoutes): number | null {
-  const messages = socket.dumpRaw(routesQuery());
+  const messages = socket.dumpRaw(mainRoutesQuery());
   if (messages.length > MOST_ROUTES) return null;
   let sum = 0;
   for (const message of messages) sum = (sum + routeHash(message, own)) | 0;
