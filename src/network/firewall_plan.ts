@@ -9,6 +9,7 @@
  */
 import type { BaseChain, Chain } from "../kernel/nftables/chain.ts";
 import type { Element } from "../kernel/nftables/element.ts";
+import { NF_NAT_RANGE_PROTO_RANDOM_FULLY } from "../kernel/nftables/expr/masquerade.ts";
 import type { Expression } from "../kernel/nftables/expression.ts";
 import type { NftOperation } from "../kernel/nftables/operation.ts";
 import type { SetDefinition } from "../kernel/nftables/set.ts";
@@ -25,6 +26,7 @@ import {
   noRouteBack,
   portIs,
   tcpSyn,
+  transportIs,
   verdict,
 } from "../kernel/nftables/statement.ts";
 import type { Table } from "../kernel/nftables/table.ts";
@@ -131,11 +133,17 @@ function inputChain(): NftOperation[] {
 /**
  * The link a packet came in by is known here since Linux 5.7. Bridged frames (bridge-nf-call-iptables=1) and the
  * host's own packets have none, so they are left alone.
+ *
+ * Echo requests get an id by chance: it is often the sender's pid, which is the same small number in many containers.
+ * Two of them at once would be given the same free one, and the kernel drops the later (measured: 1 of 500 pings).
+ * TCP and UDP keep their ports where they can, which some peers rely on.
  */
 function postroutingChain(): NftOperation[] {
   const base: BaseChain = { type: "nat", hook: "postrouting", priority: 100, policy: "accept" };
+  const leaving = [...linkIn(["iifname"], MASQUERADE.name), ...linkIn(["oifname"], NETWORKS.name, { not: true })];
   return chain({ table: FIREWALL, name: "postrouting", base }, [
-    [...linkIn(["iifname"], MASQUERADE.name), ...linkIn(["oifname"], NETWORKS.name, { not: true }), { expr: "masq" }],
+    [...leaving, ...transportIs("icmp"), { expr: "masq", flags: NF_NAT_RANGE_PROTO_RANDOM_FULLY }],
+    [...leaving, { expr: "masq" }],
   ]);
 }
 

@@ -89,8 +89,8 @@ function ctBits({ key, type, bits }: { key: number; type: ValueType; bits: strin
   ];
 }
 
-/** `meta l4proto tcp`: what nft(8) puts before a match on a port by itself. */
-function transportIs(protocol: "tcp" | "udp"): Expression[] {
+/** `meta l4proto tcp`, which nft(8) puts before a match on a port by itself. */
+export function transportIs(protocol: "tcp" | "udp" | "icmp"): Expression[] {
   return [{ expr: "meta", key: NFT_META_L4PROTO, dreg: NFT_REG_1 }, equal(parseValue("inet_proto", protocol))];
 }
 
