@@ -5,7 +5,7 @@ import { Lab, until } from "../lab.ts";
 
 const TIMEOUT = { timeout: 200_000 };
 /** Points of each run, spread over all of it; those about the moment of the go come on top. */
-const POINTS = 30;
+const POINTS = 20;
 const SLEEP = ["busybox", "sleep", "1000"];
 
 /** A lab with a network, and `root`: a directory with a busybox, and a set-uid one. */
@@ -27,7 +27,7 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
 };
 
 for (const [kind, words] of Object.entries(kinds)) {
-  test(`a container ${kind} ends with its supervisor, and the next command reclaims what it had`, async () => {
+  test(`a container ${kind} ends with its supervisor, and the next run reclaims what it had`, async () => {
     const { lab: made } = newLab();
     using lab = made;
     const killer = new Killer(lab);
@@ -37,10 +37,9 @@ for (const [kind, words] of Object.entries(kinds)) {
     const killed = async () => {
       await until("the container to end without any help", () => namespaces(lab) === before.namespaces);
     };
-    const hit = await killAtEach({ lab, killer, args, points: await killer.points(args, POINTS) }, {
-      killed,
-      wanted: before,
-    });
+    const points = await killer.points(args, POINTS);
+    const next = ["run", "--rm", "busybox", "true"];
+    const hit = await killAtEach({ lab, killer, args, points }, { killed, next, wanted: before });
     expect(hit.length).toBeGreaterThan(POINTS);
     expect(hit.some(({ phase }) => phase === "end")).toBe(true);
   }, TIMEOUT);

@@ -5,8 +5,8 @@ import { Lab, until } from "../lab.ts";
 
 const TIMEOUT = { timeout: 200_000 };
 const SLEEP = ["run", "--rm", "--name", "blue", "busybox", "sleep", "1000"];
-/** Points of each command: about every second system call. */
-const POINTS = 140;
+/** Points of each command: about every third system call. */
+const POINTS = 100;
 
 function succeed(lab: Lab, ...args: string[]): void {
   expect({ args, ...lab.skdocker(...args) }).toMatchObject({ args, code: 0, stderr: "" });
