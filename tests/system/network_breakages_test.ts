@@ -38,7 +38,7 @@ beforeAll(async () => {
     stdin: "pipe",
   });
   await until("the server to listen", () => lab.internet("ss", "-ltnH").stdout.includes(":7000"));
-  await bridged.output(`mkfifo /tmp/out; sleep 600 >/tmp/out & nc ${lab.internetAddress} 7000 </tmp/out >/tmp/in &
+  await bridged.output(`mkfifo /tmp/out; exec 9<>/tmp/out; nc ${lab.internetAddress} 7000 </tmp/out >/tmp/in &
     echo one >/tmp/out`);
   await server.waitFor(/one/);
   await lab.settled();

@@ -108,7 +108,7 @@ test("an open connection through NAT survives the breakage and the repair", asyn
     stdin: "pipe",
   });
   await until("the server to listen", () => lab.internet("ss", "-ltnH").stdout.includes(":7000"));
-  await shell.output(`mkfifo /tmp/out; sleep 60 >/tmp/out & nc ${lab.internetAddress} 7000 </tmp/out >/tmp/in &
+  await shell.output(`mkfifo /tmp/out; exec 9<>/tmp/out; nc ${lab.internetAddress} 7000 </tmp/out >/tmp/in &
     echo one >/tmp/out`);
   await server.waitFor(/one/);
   lab.shell("nft flush ruleset; ip address flush dev skbr0; ip link set skbr0 down");
