@@ -5,7 +5,9 @@
 import { addressOf, syscall } from "../../ffi/libc.ts";
 import { type Cgroup, plannedCgroup } from "../kernel/cgroup.ts";
 import { boundingSet } from "../kernel/privileges.ts";
+import { isKernelError } from "../../ffi/errno.ts";
 import { pathStatus } from "../kernel/files.ts";
+import { O_PATH } from "../kernel/open_flags.ts";
 import { resourceLimit } from "../kernel/process.ts";
 import { resourceNumber } from "../kernel/resource_limits.ts";
 import { announceAttach, announceResolver } from "../network/dry_run.ts";
@@ -97,7 +99,13 @@ async function lookAtRoot({ rootfs }: RunRequest, paths: Paths): Promise<SeenRoo
   using root = openDirectoryRoot(path);
   const has = (wanted: string) => {
     using again = openDirectoryRoot(path);
-    return again.kindOf(wanted) !== undefined;
+    try {
+      again.open(wanted, O_PATH).close();
+      return true;
+    } catch (error) {
+      // What is found but cannot be opened (ELOOP, ENAMETOOLONG) is the kernel's to refuse.
+      return !isKernelError(error, "ENOENT", "ENOTDIR");
+    }
   };
   return { path, database: { passwd: root.readText("/etc/passwd"), group: root.readText("/etc/group") }, has };
 }
@@ -110,9 +118,12 @@ function lookForCommand(
   const [program = ""] = command;
   if (mounts.length > 0 || init) return;
   const paths = executablePaths(program, at.env);
-  const isThere = (path: string) => at.root.has(path.startsWith("/") ? path : `${workdir ?? ""}/${path}`);
-  // What the kernel or this program puts there is not looked for.
-  if (paths.some((path) => /^\/(proc|sys|dev|etc)\//.test(path) || isThere(path))) return;
+  const mayBe = (path: string) => {
+    // What the kernel or this program puts there is not looked for, nor what depends on a directory yet to be made.
+    if (/^\/(proc|sys|dev|etc)\/|(^|\/)\.\.\//.test(path) || (workdir !== null && !path.startsWith("/"))) return true;
+    return at.root.has(path.startsWith("/") ? path : `/${path}`);
+  };
+  if (paths.some(mayBe)) return;
   throw commandNotFound(program);
 }
 

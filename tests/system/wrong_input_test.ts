@@ -199,3 +199,24 @@ test("roots may be relative, hold blanks and quotes, be links, and not be there 
   expect(difference(before, lab.snapshot())).toEqual([]);
   expect(lab.output(["ls", `${cwd}/real`])).toBe("");
 });
+
+test("a first start refuses no command that can be executed after all, and what the kernel refuses by the kernel's reason", () => {
+  using fresh = Lab.create();
+  const root = `${fresh.directory}/root`;
+  fresh.shell(
+    `mkdir -p ${root}/bin ${root}/usr; cp /bin/busybox ${root}/bin; ln -s busybox ${root}/bin/sh; ln -s /bin ${root}/usr/bin
+    ln -s circle ${root}/bin/circle; ln -s ../../../bin/sh ${root}/above`,
+  );
+  const first = (...flags: string[]) => {
+    const { code } = fresh.skdocker("run", "--network=none", ...flags);
+    fresh.output([fresh.binary, "net", "reset", "--purge"]);
+    return code;
+  };
+  expect(first("-w", "/made", root, "../bin/sh", "-c", "exit 3")).toBe(3);
+  expect(first("-w", "/bin", root, "./sh", "-c", "exit 3")).toBe(3);
+  expect(first("-e", "PATH=/nowhere:/usr/bin", root, "sh", "-c", "exit 3")).toBe(3);
+  expect(first("-v", `${root}/bin:/opt`, "busybox", "/opt/sh", "-c", "exit 3")).toBe(3);
+  expect(first(root, "/above", "-c", "exit 3")).toBe(3);
+  expect(first(root, "/bin/circle")).toBe(126);
+  expect(first(root, "a".repeat(300))).toBe(126);
+});
