@@ -41,8 +41,25 @@ export async function runContainer(request: RunRequest, options: StartOptions): 
   await clearDead(paths, options.warn); // before anything new is claimed
   using record = claimRecord(request, paths);
   const undo = new UndoStack();
+  let undone = true;
   // What cannot be undone stays on record: the next command finds it dead, and tries again.
-  using _all = { [Symbol.dispose]: () => (undo.dispose(), record.remove()) };
+  using _all = { [Symbol.dispose]: () => (undo.dispose(), undone && record.remove()) };
+  try {
+    return await runRecorded(request, { ...options, record, undo, signals });
+  } catch (error) {
+    undone = !(error instanceof SuppressedError); // an undo has failed as well, somewhere below
+    throw error;
+  }
+}
+
+interface RecordedContext extends StartOptions {
+  readonly record: HeldRecord;
+  readonly undo: UndoStack;
+  readonly signals: Supervised["signals"];
+}
+
+async function runRecorded(request: RunRequest, { record, undo, signals, ...options }: RecordedContext) {
+  const { paths } = options;
   const listeners = options.listeners(record.record);
   undo.defer(() => listeners.finish());
   const attachment = await attachContainer({ paths, record, options: request.network, listener: listeners.network });

@@ -4,9 +4,9 @@
  * Each step is announced just before it is done. What was queued is sent before a failure goes on its way, so that a
  * step that fails finds all those before it done; each step done on the host leaves how to take it back.
  */
-import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "../kernel/netlink/socket.ts";
+import { isAnswerLost, NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "../kernel/netlink/socket.ts";
 import { deleteAddress, newAddress } from "../kernel/netlink/address.ts";
-import { changeLink, deleteLink, linkIndex, newBridge, newVeth } from "../kernel/netlink/link.ts";
+import { changeLink, deleteLink, getLink, linkIndex, newBridge, newVeth } from "../kernel/netlink/link.ts";
 import { deleteRoute, newRoute } from "../kernel/netlink/route.ts";
 import { deleteNeighbour, replaceNeighbour } from "../kernel/netlink/neighbour.ts";
 import type { Request } from "../kernel/netlink/message.ts";
@@ -150,7 +150,7 @@ export class NetworkExecutor implements Disposable {
         this.#flush();
         this.#add("host", newBridge({ name: step.link, address: step.address }));
         this.#made.push(step.link);
-        return void this.#queuedUndo.push(() => removeIfThere(host, deleteLink(step.link)));
+        return void this.#queuedUndo.push(() => removeOurs(host, step));
       }
       case "add veth": {
         const master = step.master === null ? {} : { master: this.#index("host", step.master) };
@@ -163,7 +163,7 @@ export class NetworkExecutor implements Disposable {
         };
         this.#add("host", newVeth({ name: step.link, address: step.address, mtu: step.mtu, ...master, peer }));
         this.#made.push(step.link);
-        return void this.#queuedUndo.push(() => removeIfThere(host, deleteLink(step.link)));
+        return void this.#queuedUndo.push(() => removeOurs(host, step));
       }
       case "set link": {
         const { master, hairpin, ...settings } = step.settings;
@@ -262,10 +262,8 @@ export class NetworkExecutor implements Disposable {
     const [queue, undone] = [this.#queue, this.#queuedUndo];
     this.#queue = [];
     this.#queuedUndo = [];
-    // Known only now: what was refused (EEXIST: it is somebody else's) must never be taken back.
     const socket = this.#queueSide === "host" ? this.host : this.#inside().route;
-    socket.transact(queue);
-    for (const action of undone) this.undoWith(action);
+    this.#undoable(() => socket.transact(queue), undone);
   }
 
   #flushBatch(): void {
@@ -275,15 +273,28 @@ export class NetworkExecutor implements Disposable {
     // Loaded when the first rule is to be changed: a container on the bridge changes none.
     const { sendBatch } = require("../kernel/nftables/batch.ts") as typeof import("../kernel/nftables/batch.ts");
     const { undo } = require("./firewall_plan.ts") as typeof import("./firewall_plan.ts");
-    this.#guard(() => sendBatch(this.nft, batch));
     const back = undo(batch);
-    if (back.length > 0) this.undoWith(() => sendBatch(this.nft, back));
+    const undone = back.length > 0 ? [() => sendBatch(this.nft, back)] : [];
+    this.#undoable(() => this.#guard(() => sendBatch(this.nft, batch)), undone);
+  }
+
+  /** What was refused (EEXIST: it is somebody else's) must never be taken back; what may have been done must be. */
+  #undoable(send: () => void, undone: readonly (() => void)[]): void {
+    try {
+      send();
+    } catch (error) {
+      if (isAnswerLost(error)) { for (const action of undone) this.undoWith(action); }
+      throw error;
+    }
+    for (const action of undone) this.undoWith(action);
   }
 }
 
-function removeIfThere(socket: NetlinkSocket, request: Request): void {
+/** Removes a link that was made, by its name, if it has the address that it was made with. */
+function removeOurs(socket: NetlinkSocket, { link: name, address }: { link: string; address: string }): void {
   try {
-    socket.transact([request]);
+    const link = getLink(socket, name);
+    if (link.address === address) socket.transact([deleteLink(link.index)]);
   } catch (error) {
     if (!isKernelError(error, "ENODEV")) throw error; // it went with its peer's namespace
   }

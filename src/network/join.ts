@@ -8,6 +8,7 @@ import { type ContainerRecord, findContainer } from "../store/containers.ts";
 import { makeLink } from "../store/links.ts";
 import { takeLock } from "../store/lock.ts";
 import type { Paths } from "../store/paths.ts";
+import { UndoStack } from "../undo.ts";
 import { UserError } from "../user_error.ts";
 import type { Attachment, AttachRequest } from "./attach.ts";
 import type { NetworkMode } from "./options.ts";
@@ -33,12 +34,13 @@ export function joinNamespace({ paths, record, options }: AttachRequest): Attach
     return { namespace, record: null, notices: [], settle: nothing, started: nothing, release };
   }
   const { id } = record.record;
+  using undo = new UndoStack();
+  undo.use(namespace);
+  undo.defer(() => forgetJoins(paths, id, [target.id]));
   // Tells the target's supervisor that its namespace outlives it.
   recordJoin(paths, target.id, id);
-  const release = () => {
-    namespace.close();
-    forgetJoins(paths, id, [target.id]);
-  };
+  const owned = undo.move();
+  const release = () => owned.dispose();
   return { namespace, record: null, notices: [], settle: nothing, started: nothing, release };
 }
 

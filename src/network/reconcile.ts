@@ -7,6 +7,7 @@ import { getTable } from "../kernel/nftables/dump.ts";
 import { readGeneration } from "../kernel/nftables/generation.ts";
 import { readLegacyForward } from "../kernel/xtables.ts";
 import { isKernelError } from "../../ffi/errno.ts";
+import { removeFile } from "../kernel/files.ts";
 import { type Link, listLinks } from "../kernel/netlink/link.ts";
 import { formatIpv4Network, overlaps, parseIpv4Network } from "../kernel/ipv4.ts";
 import type { Route } from "../kernel/netlink/route.ts";
@@ -198,8 +199,11 @@ function chooseRange(routes: Parameters<typeof freeRange>[1]): NetworkIntent {
   throw new UserError("No range of addresses is left for the bridge: the host has routes into all that skdocker uses");
 }
 
-function writeIntentOnce(paths: Paths, intent: NetworkIntent): void {
-  if (!readBridgeIntent(paths)) writeNetwork(paths, intent);
+/** A range that was chosen for a network that could not be made is not chosen for good. */
+function writeIntentOnce(executor: NetworkExecutor, paths: Paths, intent: NetworkIntent): void {
+  if (readBridgeIntent(paths)) return;
+  executor.undoWith(() => removeFile(paths.networkIntent(intent.name)));
+  writeNetwork(paths, intent);
 }
 
 /** Forwarding that is turned on now, and links that got another name since it was. */
@@ -276,6 +280,6 @@ function recordLook(
     legacy: describeLegacy(readLegacyForward()),
     notices,
   };
-  writeIntentOnce(paths, intent);
+  writeIntentOnce(executor, paths, intent);
   writeBridgeState(paths, state);
 }

@@ -6,6 +6,7 @@
  * on it away from it (rmdir(2) of a mount point of another namespace unmounts). So the last user removes all of them.
  */
 import { isKernelError } from "../../ffi/errno.ts";
+import { check } from "../../ffi/libc.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
 import {
   fileStatus,
@@ -24,6 +25,8 @@ import { makeLink } from "../store/links.ts";
 import { takeLock } from "../store/lock.ts";
 import type { Paths } from "../store/paths.ts";
 import { ContainerRoot, type MadeEntry } from "./root.ts";
+
+const ENOENT = 2;
 
 /** By which a directory is known, however it is reached. */
 export function directoryKey(root: ContainerRoot): string {
@@ -83,8 +86,8 @@ function removeEntries({ paths, key }: DirectoryUse, directory: string): void {
 
 function readMade(path: string): MadeEntry[] {
   const fd = tryOpen(path);
-  if (fd < 0) return []; // nothing had to be made
-  using file = new Descriptor(fd);
+  if (fd === -ENOENT) return []; // nothing had to be made
+  using file = new Descriptor(check(fd, { operation: "open", subject: path }));
   const entries = new Map<string, MadeEntry>();
   for (const line of new TextDecoder().decode(readAll(file.fd, path)).split("\n")) {
     if (!line.endsWith("}")) continue; // the end, or cut off

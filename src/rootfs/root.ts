@@ -8,6 +8,7 @@
  */
 import { errnoNumber, isKernelError, KernelError } from "../../ffi/errno.ts";
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
+import { UndoStack } from "../undo.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
 import { fileStatus, openFile, openResolved, pathStatus, readInto } from "../kernel/files.ts";
 import { AT_REMOVEDIR, O_DIRECTORY, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../kernel/open_flags.ts";
@@ -15,6 +16,9 @@ import { AT_REMOVEDIR, O_DIRECTORY, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLIN
 const S_IFREG = 0o100000;
 /** As many links as the kernel follows in one path (path_resolution(7)). */
 const MOST_LINKS = 40;
+
+/** Busy, immutable, read-only by now: somebody else's doing. */
+const NOT_OURS = ["EBUSY", "EPERM", "EACCES", "EROFS"] as const;
 
 /** What was made in a root, as paths in it, outer ones first. */
 export interface MadeEntry {
@@ -111,17 +115,23 @@ export class ContainerRoot implements Disposable {
 
   /** Removes what {@link ensure} has made, as far as it is still empty and the same kind of thing. */
   removeMade(made: readonly MadeEntry[]): void {
-    for (const { path, kind } of made.toReversed()) {
-      const name = path.slice(path.lastIndexOf("/") + 1);
-      try {
-        // Not followed: the way there was free of links when it was made.
-        using parent = this.open(path.slice(0, path.lastIndexOf("/")), O_PATH | O_DIRECTORY);
-        const status = pathStatus(name, { directory: parent.fd });
-        if (kind === "file" && (status?.type !== "file" || status.size > 0)) continue;
-        syscall("unlinkat", parent.fd, addressOf(cString(name)), kind === "directory" ? AT_REMOVEDIR : 0);
-      } catch (error) {
-        // The container has moved or used it: then it is the container's.
-        if (!isKernelError(error, "ENOENT", "ENOTDIR", "ELOOP")) throw error;
+    using all = new UndoStack(); // the last one first, and on through errors
+    for (const entry of made) all.defer(() => this.#removeOne(entry));
+  }
+
+  #removeOne({ path, kind }: MadeEntry): void {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    try {
+      // Not followed: the way there was free of links when it was made.
+      using parent = this.open(path.slice(0, path.lastIndexOf("/")), O_PATH | O_DIRECTORY);
+      const status = pathStatus(name, { directory: parent.fd });
+      if (kind === "file" && (status?.type !== "file" || status.size > 0)) return;
+      const result = syscall("unlinkat", parent.fd, addressOf(cString(name)), kind === "directory" ? AT_REMOVEDIR : 0);
+      check(result, { operation: "remove the mount point", subject: path });
+    } catch (error) {
+      // The container has moved or used it: then it is the container's. Or the directory is not to be written any more.
+      if (!isKernelError(error, "ENOENT", "ENOTDIR", "ELOOP", "ENOTEMPTY", "EEXIST", "EISDIR", ...NOT_OURS)) {
+        throw error;
       }
     }
   }

@@ -7,6 +7,7 @@
  * appends the whole record as a line, by one write(2): a reader takes the last line that is complete.
  */
 import { isKernelError } from "../../ffi/errno.ts";
+import { check } from "../../ffi/libc.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
 import {
   listDirectory,
@@ -25,6 +26,8 @@ import { makeLink, readLink } from "./links.ts";
 import { takeLock } from "./lock.ts";
 import type { Paths } from "./paths.ts";
 import { UndoStack } from "../undo.ts";
+
+const ENOENT = 2;
 
 /** What a container has of a network. */
 export interface AttachmentRecord {
@@ -162,7 +165,9 @@ export function readRecord(paths: Paths, id: string): ContainerRecord | undefine
   const own = held.get(path);
   if (own) return own.record;
   const fd = tryOpen(path);
-  if (fd < 0) return undefined;
+  if (fd === -ENOENT) return undefined;
+  // No other answer says that there is none: the owner of an address would be taken for dead.
+  check(fd, { operation: "open", subject: path });
   using file = new Descriptor(fd);
   return lastRecord(file);
 }
@@ -246,7 +251,8 @@ export function takeDeadRecords(paths: Paths): HeldRecord[] | undefined {
     const path = paths.containerRecord(id);
     if (held.has(path)) continue;
     const fd = tryOpen(path, { flags: O_RDWR | O_APPEND });
-    if (fd < 0) continue; // removed since the directory was read
+    if (fd === -ENOENT) continue; // removed since the directory was read
+    check(fd, { operation: "open", subject: path });
     const file = new Descriptor(fd);
     if (!tryOwnLock(file.fd, path)) {
       file.close();

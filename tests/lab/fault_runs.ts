@@ -44,6 +44,14 @@ const FAULTS_BINARY = join(import.meta.dir, "../../dist/skdocker-faults");
 /** More points than any command has: a loop that gets here has lost its way. */
 const MOST_POINTS = 3000;
 
+/** How {@link FaultRuns.failEach} goes on. */
+export interface FailOptions {
+  /** What fails beside. */
+  readonly failing?: Partial<Record<PointKind, number>>;
+  /** The first of two files that divide the points among them: [1, 2]. */
+  readonly share?: readonly [which: number, of: number];
+}
+
 /** Runs of one command line in a lab. */
 export class FaultRuns {
   readonly #lab: Lab;
@@ -91,14 +99,17 @@ export class FaultRuns {
   async failEach(
     kind: PointKind,
     judge: (trial: Trial) => Promise<readonly string[]>,
-    failing: Partial<Record<PointKind, number>> = {},
+    { failing = {}, share = [1, 1] }: FailOptions = {},
   ): Promise<{ readonly trials: number; readonly complaints: readonly string[] }> {
     const complaints: string[] = [];
+    const [which, of] = share;
     for (let count = 1; count < MOST_POINTS; count++) {
+      if (count % of !== which % of) continue;
       const run = this.run({ ...failing, [kind]: count });
       const at = run.points.findIndex(({ point, fails }) => point === kind && fails);
       const hit = run.points[at];
-      if (!hit) return { trials: count - 1, complaints };
+      // The last of them may be another file's.
+      if (!hit) return { trials: Math.max(0, count - of), complaints };
       const finished = run.points.findIndex(({ point }) => point === "FINISH");
       const said = await judge({ ...run, hit, late: finished >= 0 && finished < at });
       const what = [hit.name, hit.operation, hit.subject].filter((word) => word !== undefined).join(" ");

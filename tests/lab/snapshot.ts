@@ -38,6 +38,8 @@ const VOLATILE = new Set([
   "link_index",
   // A bridge's carrier follows its ports, up to a second late.
   "operstate",
+  // The largest segments of a bridge's ports stay its own when they have gone.
+  "tso_max_size",
   "stats",
   "stats64",
   "handle",

@@ -8,4 +8,4 @@ import { plain } from "../lab/fault_world.ts";
 
 test("on the bridge, by the programs that were assembled at build time", () => {
   return failEverySystemCall((world) => plain(world, "bridge"), { env: { SKDOCKER_FAIL_PLAIN: "1" } });
-}, 120_000);
+}, 300_000);

@@ -6,4 +6,4 @@ import { test } from "bun:test";
 import { failEveryStep } from "../lab/fault_steps.ts";
 import { everything, MODES } from "../lab/fault_world.ts";
 
-test.each(MODES)("every step of a start on %s", (mode) => failEveryStep((world) => everything(world, mode)), 120_000);
+test.each(MODES)("every step of a start on %s", (mode) => failEveryStep((world) => everything(world, mode)), 300_000);

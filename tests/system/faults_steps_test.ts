@@ -6,4 +6,4 @@ import { test } from "bun:test";
 import { failEveryStep } from "../lab/fault_steps.ts";
 import { MODES, plain } from "../lab/fault_world.ts";
 
-test.each(MODES)("every step of a start on %s", (mode) => failEveryStep((world) => plain(world, mode)), 120_000);
+test.each(MODES)("every step of a start on %s", (mode) => failEveryStep((world) => plain(world, mode)), 300_000);

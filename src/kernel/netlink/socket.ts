@@ -4,7 +4,7 @@
  * The kernel works on requests inside sendto(2), so their answers are there when it returns; nothing here
  * needs an event loop. A socket stays in the network namespace where it was opened, wherever its process goes.
  */
-import { errnoNumber, KernelError } from "../../../ffi/errno.ts";
+import { errnoNumber, isKernelError, KernelError } from "../../../ffi/errno.ts";
 import { addressOf, check, syscall } from "../../../ffi/libc.ts";
 import type { FieldTable } from "../../../ffi/struct.ts";
 import { struct } from "../../../ffi/struct.ts";
@@ -86,6 +86,13 @@ export class NetlinkError extends KernelError {
 
 /** What one receive brought: a datagram's messages, or why there are none. */
 type Received = readonly RawMessage[] | "nothing" | "lost";
+
+const RECEIVING = { operation: "receive from", subject: "a netlink socket" };
+
+/** Whether an error says that an answer could not be read: then nobody knows whether what was asked for was done. */
+export function isAnswerLost(error: unknown): boolean {
+  return isKernelError(error) && error.operation === RECEIVING.operation;
+}
 
 /** A netlink socket of one protocol in one network namespace. */
 export class NetlinkSocket implements Disposable {
@@ -326,7 +333,7 @@ export class NetlinkSocket implements Disposable {
       if (size === -errnoNumber("EINTR")) continue;
       if (size === -errnoNumber("EAGAIN")) return "nothing";
       if (size === -errnoNumber("ENOBUFS")) return "lost";
-      check(size, { operation: "receive from", subject: "a netlink socket" });
+      check(size, RECEIVING);
       // Anyone with CAP_NET_ADMIN in the namespace, a container's root too, can write to this socket.
       if (SOCKADDR_NL.decode(this.#source).pid !== 0) continue;
       if (size <= room) return splitMessages(this.#buffer.slice(0, size));
