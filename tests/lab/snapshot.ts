@@ -62,8 +62,12 @@ const VOLATILE = new Set([
   "hold_timer",
 ]);
 
-/** Processes of the lab itself, and of the snapshot. */
-const OWN_PROCESS = /^(sleep sleep infinity|dnsmasq |busybox busybox httpd|bash bash .*world\.sh|grep |tr )|=== /;
+/**
+ * Processes of the lab itself, and of the snapshot. One that is just being executed has its shell's name with its own
+ * words, and one that has just ended a name without words.
+ */
+const OWN_PROCESS =
+  /^(sleep sleep infinity|dnsmasq |busybox busybox httpd|bash bash .*world\.sh|grep |tr |touch( |$)|(ba)?sh (tr|touch|grep) )|=== /;
 
 /** Reads what {@link snapshotScript} printed. */
 export function parseSnapshot(output: string): Snapshot {
