@@ -10,6 +10,8 @@ const ENDED = "skdocker: a system call that must not fail has failed; the proces
 export function wrongEnd(trial: Trial): string[] {
   // The first thing that is asked is whether there is a terminal; docker's answer and exit code where there is none.
   if (trial.code === 1 && trial.stderr === "skdocker: the input device is not a TTY\n") return [];
+  // EIO is what a terminal answers that has gone: the container is hung up (128 + SIGHUP), as when a person leaves.
+  if (trial.code === 129 && trial.late && trial.hit.name === "read" && trial.stderr === "") return [];
   if (trial.stdout !== "") return [`it printed ${JSON.stringify(trial.stdout)}`];
   if (trial.code === 0) return trial.stderr === "" ? [] : wrongForm(trial);
   return trial.code === 125 ? wrongForm(trial) : [`it exited with ${trial.code}`];
