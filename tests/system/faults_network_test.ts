@@ -3,7 +3,8 @@
  * the same command given once more completes the work, and what is of others stays.
  */
 import { expect, test } from "bun:test";
-import { FaultRuns, type PointKind } from "../lab/fault_runs.ts";
+import { FaultRuns, HostWatch, type PointKind } from "../lab/fault_runs.ts";
+import { busyHost } from "../lab/fault_world.ts";
 import { wrongEnd } from "../lab/fault_calls.ts";
 import { FirstHost } from "../lab/fault_first.ts";
 
@@ -50,3 +51,28 @@ test.each(KINDS)("net reset --purge, each %s failing", async (kind) => {
   expect(complaints).toEqual([]);
   expect(trials).toBeGreaterThan(2);
 }, 300_000);
+
+test("net reset under a running container, each step failing", async () => {
+  using world = await busyHost({});
+  const { lab } = world;
+  const watch = new HostWatch(lab, await lab.settled());
+  const runs = new FaultRuns(lab, ["net", "reset"]);
+  const damage = () => lab.shell(DAMAGE);
+  damage();
+  const { trials, complaints } = await runs.failEach("STEP", async (trial) => {
+    const { code, stderr } = lab.skdocker("net", "reset");
+    const wrong = [...wrongEnd(trial), ...(code === 0 ? [] : [`once more, it exited with ${code}: ${stderr}`])];
+    wrong.push(...await watch.changes());
+    damage();
+    return wrong;
+  });
+  expect(complaints).toEqual([]);
+  expect(trials).toBeGreaterThan(10);
+}, 300_000);
+
+/** What a reset has to make good: rules, the bridge's address, a port's place, forwarding. */
+const DAMAGE = `
+nft delete table inet skdocker
+ip address flush dev skbr0
+ip link set "$(ip -o link show type veth | grep -o 'veth[0-9a-f]\\{8\\}' | head -n 1)" nomaster
+sysctl -qw net.ipv4.conf.eth0.forwarding=0`;
