@@ -5,7 +5,6 @@ import { canonicalName, loadCommand } from "./commands.ts";
 import { GLOBAL_FLAGS, readGlobals } from "./globals.ts";
 import { print } from "./output.ts";
 import { checkArity, parseWords } from "./parse.ts";
-import { isDirectory, runLecture } from "./run_asked.ts";
 import { refuseUnknownCommand } from "./unknown.ts";
 import { readRootfsWord } from "./words/rootfs.ts";
 
@@ -24,6 +23,7 @@ export function runCommandLine(words: readonly string[], telling: Telling): numb
   const name = first === undefined ? undefined : canonicalName(first);
   if (values.version && (first === undefined || name !== undefined)) return showVersion();
   if (name !== undefined) return findAndRun(name, positionals.slice(1), globals);
+  const { isDirectory, runLecture } = require("./run_asked.ts") as typeof import("./run_asked.ts");
   if (first !== undefined && readRootfsWord(first, isDirectory) === undefined) refuseUnknownCommand(first, "");
   requireRoot();
   return runLecture(positionals, { verbose: values.version ?? false, globals });

@@ -2,6 +2,7 @@ import { defineCommand } from "../command.ts";
 import { RUN_FLAGS } from "../run_flags.ts";
 import { runAsked } from "../run_asked.ts";
 
+/** @public Required when it is asked for (commands.ts), which the check for unused exports does not see. */
 export const run = defineCommand({
   name: "run",
   group: "Common Commands",
