@@ -12,7 +12,10 @@ import { stepListeners } from "./step_listeners.ts";
 import { isTerminal } from "./terminal.ts";
 import { warn } from "./warn.ts";
 
-/** Whether a directory of that name is in the current one. What cannot be looked at (a file, too long a name) is none. */
+/**
+ * Whether a directory of that name is in the current one. What cannot be looked at (a file, too long a name) is none.
+ * @public Required when it is asked for (command_line.ts), which the check for unused exports does not see.
+ */
 export function isDirectory(name: string): boolean {
   try {
     return name !== "" && pathStatus(`${name}/.`)?.type === "directory";
@@ -35,7 +38,10 @@ export function runAsked(
   return start(request, globals);
 }
 
-/** `skdocker [-v] ROOTFS COMMAND…` as in the lecture: `run --rm -i`, with `-t` where a person sits at both ends. */
+/**
+ * `skdocker [-v] ROOTFS COMMAND…` as in the lecture: `run --rm -i`, with `-t` where a person sits at both ends.
+ * @public As {@link isDirectory}.
+ */
 export function runLecture(
   words: readonly string[],
   options: { verbose: boolean; globals: Globals },
