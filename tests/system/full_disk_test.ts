@@ -66,31 +66,20 @@ const RUN = ["run", "--rm", "busybox", "true"];
 const FIRST = [RUN, ["run", "--network", "ptp", "busybox", "true"], ["run", "--network", "none", "busybox", "true"]];
 
 for (const shortage of SHORTAGES) {
-  test(`nothing is begun on a data root with ${shortage}`, () => {
-    using lab = Lab.create();
-    const disk = new SmallDisk(lab, lab.dataRoot);
-    disk.exhaust(shortage);
-    const before = lab.snapshot();
-    for (const args of [...FIRST, ["net", "init"], ["net", "reset"]]) {
-      expectRefused(lab, args, { said: SAID[shortage], before });
-    }
-    expect(lab.skdocker("net", "ls").code).toBe(0);
-    disk.leave({});
-    expect(lab.skdocker(...RUN)).toMatchObject({ code: 0, stderr: "" });
-  });
-
-  test(`nothing is begun on a run root with ${shortage}`, () => {
-    using lab = Lab.create();
-    const disk = new SmallDisk(lab, lab.runRoot);
-    disk.exhaust(shortage);
-    const before = lab.snapshot();
-    for (const args of [...FIRST, ["net", "init"], ["net", "reset"]]) {
-      expectRefused(lab, args, { said: SAID[shortage], before });
-    }
-    expect(lab.skdocker("net", "ls").code).toBe(0);
-    disk.leave({});
-    expect(lab.skdocker(...RUN)).toMatchObject({ code: 0, stderr: "" });
-  });
+  for (const [what, root] of [["data root", "dataRoot"], ["run root", "runRoot"]] as const) {
+    test(`nothing is begun on a ${what} with ${shortage}`, () => {
+      using lab = Lab.create();
+      const disk = new SmallDisk(lab, lab[root]);
+      disk.exhaust(shortage);
+      const before = lab.snapshot();
+      for (const args of [...FIRST, ["net", "init"], ["net", "reset"]]) {
+        expectRefused(lab, args, { said: SAID[shortage], before });
+      }
+      expect(lab.skdocker("net", "ls").code).toBe(0);
+      disk.leave({});
+      expect(lab.skdocker(...RUN)).toMatchObject({ code: 0, stderr: "" });
+    });
+  }
 }
 
 test("whatever a run lacks of space or inodes of a root, it either succeeds or changes nothing", async () => {
