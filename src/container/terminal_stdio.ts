@@ -71,10 +71,13 @@ export class TerminalStdio implements ContainerStdio {
   }
 
   [Symbol.dispose](): void {
-    this.#raw?.[Symbol.dispose]();
-    this.#input?.[Symbol.dispose]();
-    this.#output[Symbol.dispose]();
-    this.#keyboard?.close();
-    this.#terminal[Symbol.dispose]();
+    try {
+      this.#raw?.[Symbol.dispose]();
+    } finally {
+      this.#input?.[Symbol.dispose]();
+      this.#output[Symbol.dispose]();
+      this.#keyboard?.close();
+      this.#terminal[Symbol.dispose]();
+    }
   }
 }

@@ -83,7 +83,7 @@ export function rawSettings(settings: TerminalSettings): TerminalSettings {
   });
 }
 
-/** Puts a terminal into raw mode until disposal, which gives it its former settings back. */
+/** Puts a terminal into raw mode until disposal, which gives it its former settings back; throws where it cannot. */
 export function enterRawMode(fd: number): Disposable {
   const former = terminalSettings(fd);
   applySettings(fd, rawSettings(former));
@@ -92,8 +92,10 @@ export function enterRawMode(fd: number): Disposable {
     [Symbol.dispose]() {
       if (restored) return;
       restored = true;
-      // Not checked: where the terminal has hung up, there is nothing left to restore.
-      syscall("ioctl", fd, TCSETS2, addressOf(former));
+      const result = syscall("ioctl", fd, TCSETS2, addressOf(former));
+      // One that has hung up is no terminal any more: there is nothing left to restore.
+      if (result >= 0 || !isTerminal(fd)) return;
+      check(result, { operation: "restore the settings of", subject: `the terminal on descriptor ${fd}` });
     },
   };
 }

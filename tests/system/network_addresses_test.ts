@@ -47,8 +47,9 @@ test("MACs that udev or a person rewrites on the host break nothing, and a reset
 
 test("a pair that is made anew under its container announces the address, and gives the MTU that the uplink has now", async () => {
   using lab = Lab.create();
-  const [one, other] = [new ContainerShell(lab), new ContainerShell(lab)];
+  const one = new ContainerShell(lab);
   const address = await one.address();
+  const other = new ContainerShell(lab);
   await other.address();
   lab.shell("ip link set eth0 mtu 1400");
   const [port] = lab.ip("link", "show", "master", "skbr0").filter((link) => link.address === "02:54:ac:10:00:02");
