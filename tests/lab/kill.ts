@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { difference, type Lab, type Snapshot } from "../lab.ts";
 
 /**
- * Where a process is to be killed: at its N-th system call (0: never), or just after its go, its child being far behind
- * and going on then, or being stopped and staying so.
+ * Where a process is to be killed: at its N-th system call (0: never), at its first wait for events, or just after its
+ * go, its child being far behind and going on then, or being stopped and staying so.
  */
-type KillPoint = number | "behind" | "stopped";
+type KillPoint = number | "supervised" | "behind" | "stopped";
 
 /** What became of a process that was to be killed. */
 export interface Killed {
@@ -54,7 +54,7 @@ export class Killer {
     return { hit: what === "killed", point: Number(at), call: Number(call), phase: PHASES[Number(phase)] ?? "start" };
   }
 
-  /** How many system calls there are when nobody interferes. */
+  /** How many system calls there are when nobody interferes, those about the engine's memory and threads aside. */
   count(args: readonly string[]): number {
     return this.at(0, args).point;
   }
@@ -63,20 +63,15 @@ export class Killer {
    * Points spread evenly over all that a command does itself, `wanted` of them, or each if there are fewer; and each of
    * those about the moment when a container has been let go and is supervised from then on.
    */
-  async points(args: readonly string[], wanted: number, { prepare }: Around = {}): Promise<number[]> {
-    let least = { point: Infinity, call: 0 };
-    // The engine's own waits for its threads come on top of a run's calls, on a busy machine by the hundred.
-    for (let time = 0; time < 3; time++) {
-      await prepare?.();
-      const ended = this.at(0, args);
-      if (ended.point < least.point) least = ended;
-    }
-    const { point: all, call: firstWait } = least;
+  async points(args: readonly string[], wanted: number, { prepare }: Around = {}): Promise<KillPoint[]> {
+    await prepare?.();
+    const { point: all, call: firstWait } = this.at(0, args);
     const points = new Set<number>();
     const step = Math.max(1, (all - this.#engine) / wanted);
     for (let point = this.#engine; point < all; point += step) points.add(Math.round(point));
-    if (firstWait > 0) { for (let point = firstWait - 12; point < firstWait + 4; point++) points.add(point); }
-    return [...points].sort((a, b) => a - b);
+    if (firstWait === 0) return [...points];
+    for (let point = firstWait - 12; point < firstWait + 4; point++) points.add(point);
+    return [...[...points].sort((a, b) => a - b), "supervised"];
   }
 }
 
@@ -113,7 +108,7 @@ export interface Around {
  * namespaces included. Returns what was hit; throws with all that differs where something does.
  */
 export async function killAtEach(
-  { lab, killer, points, args }: { lab: Lab; killer: Killer; points: readonly number[]; args: readonly string[] },
+  { lab, killer, points, args }: { lab: Lab; killer: Killer; points: readonly KillPoint[]; args: readonly string[] },
   { prepare, killed: afterKill, next = ["net", "ls"], wanted }: Around = {},
 ): Promise<Killed[]> {
   const state = wanted ?? await hostState(lab);

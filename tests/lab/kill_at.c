@@ -1,6 +1,7 @@
 /*
  * Runs a command and kills it (SIGKILL, all of its threads) at the N-th system call of its main thread, before the
- * call is done. Tells on descriptor 3 what became of it, one line:
+ * call is done. What the engine does about its memory and its threads is not counted: nothing of it outlives the
+ * process, and on a busy machine it comes by the hundred. Tells on descriptor 3 what became of it, one line:
  *
  *   killed POINT CALL PHASE      CALL is the number of the system call that was not done
  *   ended POINTS WAIT PHASE      it ended by itself, after so many calls, of which the WAIT-th was the first wait
@@ -11,9 +12,9 @@
  *
  * With --behind as the point, children are stopped as soon as they exist, the command is killed when it waits for what
  * they say on a pipe, and then they go on: a child that is as far behind its parent as can be. With --stopped they stay
- * stopped.
+ * stopped. With --supervised it is killed when it waits for events for the first time.
  *
- * Usage: kill_at [--end] POINT|--behind|--stopped COMMAND [ARGUMENT…]      POINT 0: never
+ * Usage: kill_at [--end] POINT|--behind|--stopped|--supervised COMMAND [ARGUMENT…]      POINT 0: never
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -51,6 +52,14 @@ static int is_pipe(pid_t pid, int descriptor) {
   return readlink(path, target, sizeof target - 1) > 0 && strncmp(target, "pipe:", 5) == 0;
 }
 
+/* Whether a system call is about memory or threads alone. */
+static int is_engines(unsigned long call) {
+  switch (call) {
+    case SYS_futex: case SYS_sched_yield: case SYS_madvise: case SYS_mmap: case SYS_munmap: case SYS_mprotect: return 1;
+    default: return 0;
+  }
+}
+
 static int tell(const char *what, long point, long call, int phase) {
   dprintf(3, "%s %ld %ld %d\n", what, point, call, phase);
   return 0;
@@ -61,6 +70,7 @@ int main(int argc, char **argv) {
   argv += 1 + end;
   if (argc < 3 + end) return 98;
   int stopped = strcmp(*argv, "--stopped") == 0, behind = stopped || strcmp(*argv, "--behind") == 0;
+  int supervised = strcmp(*argv, "--supervised") == 0;
   long point = atol(*argv++), calls = 0, wait = 0;
   pid_t child = 0, last = 0, pid = fork();
   if (pid < 0) die("fork");
@@ -87,12 +97,12 @@ int main(int argc, char **argv) {
     }
     struct ptrace_syscall_info info;
     if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) <= 0) continue; /* killed by somebody else */
-    if (info.op != PTRACE_SYSCALL_INFO_ENTRY) continue;
+    if (info.op != PTRACE_SYSCALL_INFO_ENTRY || is_engines(info.entry.nr)) continue;
     int waits = info.entry.nr == SYS_epoll_pwait;
     if (behind && child == 0) signal_children(pid, SIGSTOP, &child);
     calls++;
     if (waits && phase == 0) phase = 1, wait = calls;
-    if (calls == point || (child > 0 && info.entry.nr == SYS_read && is_pipe(pid, (int) info.entry.args[0]))) {
+    if (calls == point || (supervised && waits) || (child > 0 && info.entry.nr == SYS_read && is_pipe(pid, (int) info.entry.args[0]))) {
       kill(pid, SIGKILL);
       while (waitpid(pid, &status, __WALL) == pid && !WIFEXITED(status) && !WIFSIGNALED(status)) {}
       if (child > 0 && !stopped) kill(child, SIGCONT);

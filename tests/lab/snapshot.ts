@@ -26,7 +26,7 @@ ${
   } . /proc/sys/net --exclude=nf_conntrack_count --exclude=stat_refresh --exclude=flush
 section mounts; cut -d' ' -f4- /proc/self/mountinfo
 section namespaces; ls /run/netns 2>/dev/null; readlink /proc/[0-9]*/ns/* | sort -u
-section processes; grep -asH . /proc/[0-9]*/comm /proc/[0-9]*/cmdline | tr '\\0' ' '
+section processes; grep -asH . /proc/[0-9]*/comm /proc/[0-9]*/cmdline
 section cgroups; find /sys/fs/cgroup -mindepth 1 -type d
 section files; find ${roots.map((root) => `'${root}'`).join(" ")} -mindepth 1 -printf '%y %m %p %l\\n' 2>/dev/null
 section end`;
@@ -63,11 +63,11 @@ const VOLATILE = new Set([
 ]);
 
 /**
- * Processes of the lab itself, and of the snapshot. One that is just being executed has its shell's name with its own
- * words, and one that has just ended a name without words.
+ * Processes of the lab itself, and of the snapshot: its shell and its grep, beside which nothing of it may run. For what
+ * is just being executed has its shell's name and no words. What has just ended has a name without words, too.
  */
 const OWN_PROCESS =
-  /^(sleep sleep infinity|dnsmasq |busybox busybox httpd|bash bash .*world\.sh|grep |tr |touch( |$)|(ba)?sh (tr|touch|grep) )|=== /;
+  /^(sleep sleep infinity|dnsmasq |busybox busybox httpd|bash bash .*world\.sh|grep |touch( |$)|(ba)?sh (touch|grep) )|=== /;
 
 /** Reads what {@link snapshotScript} printed. */
 export function parseSnapshot(output: string): Snapshot {
@@ -106,10 +106,10 @@ function sectionLines(name: string, text: string): string[] {
   }
 }
 
-/** Each process as its name and its command line, which may have lines of its own. */
+/** Each process as its name and its command line (its words end in NUL), which may have lines of its own. */
 function processes(text: string): string[] {
   const found = new Map<string, string[]>();
-  for (const line of lines(text)) {
+  for (const line of lines(text.replaceAll("\0", " "))) {
     const [, pid = "", said = ""] = /^\/proc\/(\d+)\/\w+:(.*)$/.exec(line) ?? [];
     found.set(pid, [...(found.get(pid) ?? []), said]);
   }
