@@ -1,6 +1,6 @@
 /** The flags that stand before the command. */
 import { isKernelError } from "../../ffi/errno.ts";
-import { pathStatus } from "../kernel/files.ts";
+import { pathStatus } from "../kernel/file_status.ts";
 import type { Flags, Globals, Values } from "./command.ts";
 import { invalidArgument } from "./words/invalid.ts";
 import { absolutePath } from "./words/path.ts";

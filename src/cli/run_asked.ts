@@ -1,6 +1,6 @@
 /** From the words of `run`, or of the lecture's form, to the container's exit code. */
 import { isKernelError } from "../../ffi/errno.ts";
-import { pathStatus } from "../kernel/files.ts";
+import { pathStatus } from "../kernel/file_status.ts";
 import { UserError } from "../user_error.ts";
 import type { Globals } from "./command.ts";
 import { requestFromFlags, type RunValues } from "./run_request.ts";

@@ -1,5 +1,5 @@
 /** What killed supervisors left: found by every command that runs containers or shows or changes networks. */
-import { pathStatus } from "../kernel/files.ts";
+import { pathStatus } from "../kernel/file_status.ts";
 import { takeDeadRecords } from "../store/containers.ts";
 import type { Paths } from "../store/paths.ts";
 

@@ -6,7 +6,7 @@ import { addressOf, syscall } from "../../ffi/libc.ts";
 import { type Cgroup, plannedCgroup } from "../kernel/cgroup.ts";
 import { boundingSet } from "../kernel/privileges.ts";
 import { isKernelError } from "../../ffi/errno.ts";
-import { pathStatus } from "../kernel/files.ts";
+import { pathStatus } from "../kernel/file_status.ts";
 import { O_PATH } from "../kernel/open_flags.ts";
 import { resourceLimit } from "../kernel/process.ts";
 import { resourceNumber } from "../kernel/resource_limits.ts";

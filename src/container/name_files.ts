@@ -1,7 +1,8 @@
 /** The container's hostname, /etc/hosts and /etc/resolv.conf: files of the run root, bound over the container's own. */
 import { isKernelError } from "../../ffi/errno.ts";
 import { addressOf, check, syscall } from "../../ffi/libc.ts";
-import { makeDirectories, openFile, readText, removeDirectory, removeFile, writeAll } from "../kernel/files.ts";
+import { makeDirectories, removeDirectory } from "../kernel/directories.ts";
+import { openFile, readText, removeFile, writeAll } from "../kernel/files.ts";
 import { O_CREAT, O_EXCL, O_WRONLY } from "../kernel/open_flags.ts";
 import type { Attachment } from "../network/attach.ts";
 import { planHostname, planHosts } from "../network/hosts_file.ts";

@@ -3,7 +3,8 @@
  * named pipe. The container gets a pipe instead.
  */
 import { Descriptor } from "../kernel/descriptor.ts";
-import { fileStatus, tryOpen } from "../kernel/files.ts";
+import { fileStatus } from "../kernel/file_status.ts";
+import { tryOpen } from "../kernel/files.ts";
 import { O_NOCTTY, O_NONBLOCK, O_WRONLY } from "../kernel/open_flags.ts";
 import { pipe } from "../kernel/pipes.ts";
 import type { Reactor } from "../kernel/reactor.ts";

@@ -17,7 +17,7 @@ import type { Child } from "../../ffi/clone.ts";
 import type { ProgramFailure } from "../../ffi/native.ts";
 import { addressOf, check, syscall } from "../../ffi/libc.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
-import { pathStatus } from "../kernel/files.ts";
+import { pathStatus } from "../kernel/file_status.ts";
 import { processStartTime } from "../kernel/pidfd.ts";
 import { pipe } from "../kernel/pipes.ts";
 import { type Exit, exitCode } from "../kernel/process.ts";

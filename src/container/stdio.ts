@@ -8,7 +8,7 @@
  * stay with us and their bytes go through a pipe, for the null device the container gets its own, and a directory is
  * refused.
  */
-import { fileStatus, isAnonymousPipe } from "../kernel/files.ts";
+import { fileStatus, isAnonymousPipe } from "../kernel/file_status.ts";
 import type { Reactor } from "../kernel/reactor.ts";
 import { UserError } from "../user_error.ts";
 import type { StreamSource } from "./start_plan.ts";

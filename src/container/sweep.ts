@@ -1,6 +1,7 @@
 /** Clears away what containers left whose supervisor was killed: processes, groups, links, leases, layers, files. */
 import { findCgroup } from "../kernel/cgroup.ts";
-import { listDirectory, readText } from "../kernel/files.ts";
+import { listDirectory } from "../kernel/directories.ts";
+import { readText } from "../kernel/files.ts";
 import { errnoNumber, isKernelError, KernelError } from "../../ffi/errno.ts";
 import { awaitEnd, openProcess, signalPidfd } from "../kernel/pidfd.ts";
 import { forgetJoins } from "../network/join.ts";

@@ -2,7 +2,8 @@
 import { isKernelError } from "../../ffi/errno.ts";
 import { CAPABILITY_COUNT, capabilityNames } from "../kernel/capabilities.ts";
 import { cgroupHierarchies } from "../kernel/cgroup.ts";
-import { pathStatus, readText } from "../kernel/files.ts";
+import { pathStatus } from "../kernel/file_status.ts";
+import { readText } from "../kernel/files.ts";
 import { knowsFilesystem } from "../kernel/mounts.ts";
 import { boundingSet } from "../kernel/privileges.ts";
 import { readSysctl } from "./sysctl.ts";

@@ -16,7 +16,9 @@ import {
   planCgroup,
 } from "./cgroup_hierarchies.ts";
 import type { Descriptor } from "./descriptor.ts";
-import { makeDirectory, openFile, pathStatus, readDirectory, readText, removeDirectory, writeText } from "./files.ts";
+import { makeDirectory, readDirectory, removeDirectory } from "./directories.ts";
+import { pathStatus } from "./file_status.ts";
+import { openFile, readText, writeText } from "./files.ts";
 import { O_DIRECTORY } from "./open_flags.ts";
 import { awaitEnd, openPidfd, signalPidfd } from "./pidfd.ts";
 import { UndoStack } from "../undo.ts";

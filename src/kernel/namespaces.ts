@@ -14,7 +14,8 @@ import { type CallNote, notesOf, type ProgramImage } from "../../ffi/image.ts";
 import { failureError, mapImage, NativeProgram, type ProgramFailure, programsAreObserved } from "../../ffi/native.ts";
 import type { Call, Item, SyscallProgram } from "../../ffi/program.ts";
 import { Descriptor } from "./descriptor.ts";
-import { fileStatus, openFile } from "./files.ts";
+import { fileStatus } from "./file_status.ts";
+import { openFile } from "./files.ts";
 import { CLONE_NEWNET } from "./namespace_flags.ts";
 import {
   formerBuffers,

@@ -6,7 +6,7 @@
  */
 import { isKernelError } from "../../ffi/errno.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
-import { pathStatus } from "../kernel/files.ts";
+import { pathStatus } from "../kernel/file_status.ts";
 import { formatIpv4, type Ipv4, parseIpv4, parseIpv4Network } from "../kernel/ipv4.ts";
 import { deleteLink, getLink } from "../kernel/netlink/link.ts";
 import type { StepListener } from "../steps.ts";

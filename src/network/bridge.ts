@@ -16,7 +16,8 @@ import {
 } from "../kernel/ipv4.ts";
 import { isKernelError } from "../../ffi/errno.ts";
 import { type Mac, parseMac } from "../kernel/mac.ts";
-import { makeDirectories, readAll, replaceFile, tryOpen } from "../kernel/files.ts";
+import { makeDirectories } from "../kernel/directories.ts";
+import { readAll, replaceFile, tryOpen } from "../kernel/files.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
 import type { LegacyForward } from "../kernel/xtables.ts";
 import { getRoute } from "../kernel/netlink/route.ts";

@@ -2,7 +2,8 @@
  * What skdocker has changed of the host itself, so that `net reset --purge` can put it back: RUN/host_changes.json.
  * Written before the change is made: a value that was never changed is put back to what it is.
  */
-import { makeDirectories, removeFile, replaceFile } from "../kernel/files.ts";
+import { makeDirectories } from "../kernel/directories.ts";
+import { removeFile, replaceFile } from "../kernel/files.ts";
 import { readJson } from "../store/networks.ts";
 import type { Paths } from "../store/paths.ts";
 

@@ -16,7 +16,8 @@ import {
   lastAddress,
   parseIpv4,
 } from "../kernel/ipv4.ts";
-import { listDirectory, removeFile } from "../kernel/files.ts";
+import { listDirectory } from "../kernel/directories.ts";
+import { removeFile } from "../kernel/files.ts";
 import { readRecord } from "../store/containers.ts";
 import { linkBeside, makeLink, readLink, replaceLink } from "../store/links.ts";
 import { takeLock } from "../store/lock.ts";

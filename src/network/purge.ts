@@ -1,7 +1,7 @@
 /** `net reset --purge`: the host as if skdocker had never been there. Goes on through errors and reports them all. */
 import { rmSync } from "node:fs";
 import { readSysctl } from "../host/sysctl.ts";
-import { removeIfEmpty } from "../kernel/files.ts";
+import { removeIfEmpty } from "../kernel/directories.ts";
 import { dumpChains, dumpRules, dumpSets, getTable } from "../kernel/nftables/dump.ts";
 import type { NftOperation } from "../kernel/nftables/operation.ts";
 import type { Paths } from "../store/paths.ts";

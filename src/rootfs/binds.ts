@@ -1,7 +1,7 @@
 /** Files and directories of the host as detached mounts, to be attached inside a container. */
 import { isKernelError } from "../../ffi/errno.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
-import { fileStatus } from "../kernel/files.ts";
+import { fileStatus } from "../kernel/file_status.ts";
 import { MOUNT_ATTR_NODEV, MOUNT_ATTR_RDONLY, MS_PRIVATE } from "../kernel/mount_flags.ts";
 import { changeMount, cloneMount } from "../kernel/mounts.ts";
 import { UserError } from "../user_error.ts";

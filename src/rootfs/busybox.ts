@@ -1,7 +1,7 @@
 /**
  * The built-in root file system: unpacked once, read-only for ever, with a writable layer per container.
  */
-import { pathStatus } from "../kernel/files.ts";
+import { pathStatus } from "../kernel/file_status.ts";
 import type { Paths } from "../store/paths.ts";
 
 /** Empty files on which those that are made for each container are mounted. */

@@ -6,7 +6,9 @@
  */
 import { KernelError } from "../../ffi/errno.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
-import { fileStatus, openFile, pathStatus, readDirectory } from "../kernel/files.ts";
+import { readDirectory } from "../kernel/directories.ts";
+import { fileStatus, pathStatus } from "../kernel/file_status.ts";
+import { openFile } from "../kernel/files.ts";
 import { MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_PRIVATE } from "../kernel/mount_flags.ts";
 import { changeMount, cloneMount } from "../kernel/mounts.ts";
 import { O_DIRECTORY } from "../kernel/open_flags.ts";

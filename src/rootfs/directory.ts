@@ -4,7 +4,7 @@
  */
 import { isKernelError } from "../../ffi/errno.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
-import { pathStatus } from "../kernel/files.ts";
+import { pathStatus } from "../kernel/file_status.ts";
 import { MOUNT_ATTR_NODEV, MS_PRIVATE } from "../kernel/mount_flags.ts";
 import { changeMount, cloneMount } from "../kernel/mounts.ts";
 import { UserError } from "../user_error.ts";

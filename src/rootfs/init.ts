@@ -1,6 +1,7 @@
 /** The small init of `--init` (tini): unpacked once, bound into each container that asks for it. */
 import { check, syscall } from "../../ffi/libc.ts";
-import { openFile, pathStatus, writeAll } from "../kernel/files.ts";
+import { pathStatus } from "../kernel/file_status.ts";
+import { openFile, writeAll } from "../kernel/files.ts";
 import { O_CREAT, O_EXCL, O_WRONLY } from "../kernel/open_flags.ts";
 import type { Paths } from "../store/paths.ts";
 import { unpackOnce } from "./unpack.ts";

@@ -2,7 +2,7 @@
  * The writable layer of a container: an overlay's upper and work directories, removed with the container.
  */
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
-import { makeDirectories, makeDirectory } from "../kernel/files.ts";
+import { makeDirectories, makeDirectory } from "../kernel/directories.ts";
 import { AT_FDCWD, AT_REMOVEDIR } from "../kernel/open_flags.ts";
 import type { Paths } from "../store/paths.ts";
 

@@ -8,18 +8,9 @@
 import { isKernelError } from "../../ffi/errno.ts";
 import { check } from "../../ffi/libc.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
-import {
-  fileStatus,
-  listDirectory,
-  openFile,
-  pathStatus,
-  readAll,
-  removeDirectory,
-  removeFile,
-  removeIfEmpty,
-  tryOpen,
-  writeAll,
-} from "../kernel/files.ts";
+import { listDirectory, removeDirectory, removeIfEmpty } from "../kernel/directories.ts";
+import { fileStatus, pathStatus } from "../kernel/file_status.ts";
+import { openFile, readAll, removeFile, tryOpen, writeAll } from "../kernel/files.ts";
 import { O_APPEND, O_CREAT, O_WRONLY } from "../kernel/open_flags.ts";
 import { makeLink } from "../store/links.ts";
 import { takeLock } from "../store/lock.ts";

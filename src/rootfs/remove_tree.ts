@@ -6,7 +6,9 @@
  */
 import { errnoNumber, isKernelError } from "../../ffi/errno.ts";
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
-import { openFile, pathStatus, readDirectory, tryOpen } from "../kernel/files.ts";
+import { readDirectory } from "../kernel/directories.ts";
+import { pathStatus } from "../kernel/file_status.ts";
+import { openFile, tryOpen } from "../kernel/files.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
 import { AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../kernel/open_flags.ts";
 

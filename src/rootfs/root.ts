@@ -10,7 +10,8 @@ import { errnoNumber, isKernelError, KernelError } from "../../ffi/errno.ts";
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
 import { UndoStack } from "../undo.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
-import { fileStatus, openFile, openResolved, pathStatus, readInto } from "../kernel/files.ts";
+import { fileStatus, pathStatus } from "../kernel/file_status.ts";
+import { openFile, openResolved, readInto } from "../kernel/files.ts";
 import { AT_REMOVEDIR, O_DIRECTORY, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../kernel/open_flags.ts";
 
 const S_IFREG = 0o100000;

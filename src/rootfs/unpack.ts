@@ -5,17 +5,10 @@
  */
 import { isKernelError } from "../../ffi/errno.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
-import {
-  LOCK_EX,
-  lockFile,
-  makeDirectories,
-  openFile,
-  pathStatus,
-  readDirectory,
-  removeFile,
-  removeIfEmpty,
-  renameFile,
-} from "../kernel/files.ts";
+import { makeDirectories, readDirectory, removeIfEmpty } from "../kernel/directories.ts";
+import { LOCK_EX, lockFile } from "../kernel/file_locks.ts";
+import { pathStatus } from "../kernel/file_status.ts";
+import { openFile, removeFile, renameFile } from "../kernel/files.ts";
 import { O_DIRECTORY } from "../kernel/open_flags.ts";
 import type { Paths } from "../store/paths.ts";
 import { removeTree } from "./remove_tree.ts";

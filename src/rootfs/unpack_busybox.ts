@@ -1,7 +1,8 @@
 /** Unpacks the built-in root file system: once in the life of a data root, so apart from what every start does. */
 import { readFileSync } from "node:fs"; // alone it reads files inside the executable
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
-import { makeDirectory, openFile, writeAll } from "../kernel/files.ts";
+import { makeDirectory } from "../kernel/directories.ts";
+import { openFile, writeAll } from "../kernel/files.ts";
 import { O_CREAT, O_DIRECTORY, O_EXCL, O_WRONLY } from "../kernel/open_flags.ts";
 import type { Paths } from "../store/paths.ts";
 import { BUSYBOX_FILES } from "./busybox.ts";

@@ -9,17 +9,9 @@
 import { isKernelError } from "../../ffi/errno.ts";
 import { check } from "../../ffi/libc.ts";
 import { Descriptor } from "../kernel/descriptor.ts";
-import {
-  listDirectory,
-  makeDirectories,
-  openFile,
-  readAll,
-  removeFile,
-  takeOwnLock,
-  tryOpen,
-  tryOwnLock,
-  writeAll,
-} from "../kernel/files.ts";
+import { listDirectory, makeDirectories } from "../kernel/directories.ts";
+import { takeOwnLock, tryOwnLock } from "../kernel/file_locks.ts";
+import { openFile, readAll, removeFile, tryOpen, writeAll } from "../kernel/files.ts";
 import { O_APPEND, O_CREAT, O_EXCL, O_RDWR } from "../kernel/open_flags.ts";
 import { UserError } from "../user_error.ts";
 import { makeLink, readLink } from "./links.ts";

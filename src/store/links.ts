@@ -1,6 +1,7 @@
 /** Symbolic links as small files: made whole or not at all, never over another, read by one call. symlink(7) */
 import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
-import { makeDirectories, removeFile, renameFile } from "../kernel/files.ts";
+import { makeDirectories } from "../kernel/directories.ts";
+import { removeFile, renameFile } from "../kernel/files.ts";
 import { UndoStack } from "../undo.ts";
 import { AT_FDCWD } from "../kernel/open_flags.ts";
 

@@ -1,5 +1,8 @@
 /** Locks between skdocker's processes: flock(2) on files of the run root, given back by the kernel when one dies. */
-import { fileStatus, LOCK_EX, LOCK_SH, lockFile, makeDirectories, openFile } from "../kernel/files.ts";
+import { makeDirectories } from "../kernel/directories.ts";
+import { LOCK_EX, LOCK_SH, lockFile } from "../kernel/file_locks.ts";
+import { fileStatus } from "../kernel/file_status.ts";
+import { openFile } from "../kernel/files.ts";
 import type { Descriptor } from "../kernel/descriptor.ts";
 import { O_CREAT, O_RDWR } from "../kernel/open_flags.ts";
 import { isKernelError } from "../../ffi/errno.ts";

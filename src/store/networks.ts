@@ -5,7 +5,8 @@
  * symbolic link, NAME → "IP MAC", made whole or not at all; losing one costs nobody anything.
  */
 import { isKernelError } from "../../ffi/errno.ts";
-import { makeDirectories, readText, removeFile, removeIfEmpty, replaceFile } from "../kernel/files.ts";
+import { makeDirectories, removeIfEmpty } from "../kernel/directories.ts";
+import { readText, removeFile, replaceFile } from "../kernel/files.ts";
 import { linkBeside, readLink, replaceLink } from "./links.ts";
 import type { Paths } from "./paths.ts";
 
