@@ -1,6 +1,7 @@
 /** What is in a container's /dev, as items for the child. Pure. */
-import type { Item } from "../../ffi/program.ts";
+import type { Argument, Item } from "../../ffi/program.ts";
 import type { DeviceRule } from "../kernel/cgroup_hierarchies.ts";
+import { OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from "../kernel/mount_flags.ts";
 import { call, type ContainerStep, shellWord } from "./container_step.ts";
 import { DEVICES } from "./devices.ts";
 import { attach, mountAt } from "./mount_plan.ts";
@@ -46,14 +47,29 @@ export function planDevices(trees: ReadonlyMap<string, number>): ContainerStep[]
   return steps;
 }
 
-/** The terminal, bound to /dev/console by the descriptor that the parent opened (CVE-2025-52565). */
-export function planConsole(tree: number): ContainerStep {
-  return bindNode({ name: "console", tree, source: "/dev/pts/0", options: "nosuid,noexec" });
+/**
+ * The terminal, bound to /dev/console: taken from the container's own devpts by the descriptor that the parent has made
+ * it by, never by a path (CVE-2025-52565), and in the child, where it is attached: before Linux 6.15 nothing can be taken
+ * of a detached mount.
+ */
+export function planConsole(devpts: number): ContainerStep {
+  const notes = { operation: "take", subject: "the terminal" };
+  const tree = { result: "console" };
+  const taken = call("open_tree", [devpts, { text: TERMINAL }, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC], {
+    as: tree.result,
+    ...notes,
+  });
+  const options = "nosuid,noexec";
+  const bound = bindNode({ name: "console", tree, source: `/dev/pts/${TERMINAL}`, options });
+  return { ...bound, items: [taken, ...bound.items] };
 }
+
+/** The first terminal of a new devpts, and until the container runs the only one. */
+const TERMINAL = "0";
 
 interface Node {
   readonly name: string;
-  readonly tree: number;
+  readonly tree: Argument;
   readonly source: string;
   readonly options: string;
 }

@@ -200,6 +200,7 @@ function inputsOf(request: RunRequest, { spec, root, id, name, cgroup }: Imagine
     if (status?.type !== "directory") fileTargets.add(destination);
   }
   for (const [device] of DEVICES) trees.set(`/dev/${device}`, next++);
+  if (request.tty) trees.set("/dev/pts", next++);
   const { cwd } = spec.process;
   const layer = `${root.path.slice(0, root.path.lastIndexOf("/rootfs/"))}/containers/${id}`;
   return {
@@ -212,7 +213,6 @@ function inputsOf(request: RunRequest, { spec, root, id, name, cgroup }: Imagine
     boundingSet: boundingSet(),
     filter: spec.linux.seccomp === null ? null : new Uint8Array(8), // its bytes are not printed
     cgroups: cgroup.joinPaths.map((path) => ({ path, fd: next++ })),
-    console: request.tty ? next++ : null,
     network: request.network.mode.kind === "host"
       ? null
       : { fd: next++, name: namespacePath(request.network.mode, name) },

@@ -112,7 +112,6 @@ function inputsOf(numbers: StandIns, { go, machine }: { go: number; machine: Mac
     parentOnly: [numbers.of("parent only 0"), numbers.of("parent only 1")],
     network: { fd: numbers.of("network"), name: "network" },
     cgroups: [],
-    console: null,
     stdio: { descriptors: [stream("input"), stream("output"), stream("error")] as const, owned: [] },
     go,
     workingDirectoryExists: true,

@@ -42,7 +42,6 @@ function plannedProgram(): SyscallProgram {
     parentOnly: FDS.parentOnly,
     network: { fd: FDS.network, name: "network" },
     cgroups: [],
-    console: null,
     stdio: { descriptors: FDS.stdio, owned: [] },
     go: FDS.go,
     workingDirectoryExists: true,

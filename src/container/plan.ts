@@ -55,8 +55,6 @@ export interface PlanInputs extends MountInputs, PrivilegeInputs {
   /** The namespace to join and how it is called; null for the host's. */
   readonly network: { readonly fd: number; readonly name: string } | null;
   readonly cgroups: readonly CgroupFile[];
-  /** The slave as a detached mount, for /dev/console; null without a terminal. */
-  readonly console: number | null;
   readonly stdio: StdioInputs;
   /** The reading end of the go pipe. */
   readonly go: number;
@@ -101,6 +99,7 @@ function planFiles(spec: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
   const nodev = mounts.some(({ destination, options }) => destination === "/dev" && options.includes("nodev"));
   const nullDevice = inputs.trees.get("/dev/null");
   if (nullDevice === undefined) throw new Error("no mount was opened for /dev/null");
+  const devpts = inputs.trees.get("/dev/pts"); // opened by the parent where there is a terminal
   if (mounts[0]?.destination !== "/proc") throw new Error("the first mount is not /proc");
   const inDev = mounts.findLastIndex(({ destination }) => destination === "/dev/mqueue") + 1;
   return [
@@ -113,7 +112,7 @@ function planFiles(spec: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
       ...planMounts(mounts.slice(1, inDev), inputs),
       // Before what was asked for, which may lie in /dev and then goes on top.
       ...planDevices(inputs.trees),
-      ...(inputs.console === null ? [] : [planConsole(inputs.console)]),
+      ...(devpts === undefined ? [] : [planConsole(devpts)]),
       planDeviceLinks(),
       ...planNodes(linux.devices),
       ...planMounts(mounts.slice(inDev), inputs),

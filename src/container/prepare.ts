@@ -5,7 +5,7 @@ import { Descriptor } from "../kernel/descriptor.ts";
 import { openFile } from "../kernel/files.ts";
 import { O_WRONLY } from "../kernel/open_flags.ts";
 import { resourceLimit } from "../kernel/process.ts";
-import type { ContainerTerminal } from "../kernel/pty.ts";
+import type { Pty } from "../kernel/pty.ts";
 import { resourceNumber } from "../kernel/resource_limits.ts";
 import { type Attachment } from "../network/attach.ts";
 import { type HeldRecord } from "../store/containers.ts";
@@ -60,17 +60,17 @@ export async function prepareContainer(request: RunRequest, context: PrepareCont
   const facts = { rootfs, names: asked.names, cgroup, openFiles };
   const planned = plain ? undefined : await import("./planned_child.ts");
   const spec = planned?.specOf(asked.request, facts);
-  const { terminal, devpts } = await makeTerminal(request, undo);
+  const { pty, devpts } = await makeTerminal(request, undo);
   const files = prepareFiles(spec ?? plainFiles(names), {
     rootfs,
     paths,
     id,
-    terminal: terminal && { devpts, console: terminal.console },
+    devpts,
   });
   undo.defer(() => files.remove());
   forChild.use(files);
   if (files.inMemory) context.notify("the data root lies on overlayfs, so what the container writes is kept in memory");
-  const stdio = undo.use(await makeStdio(request, terminal));
+  const stdio = undo.use(await makeStdio(request, pty));
   const services = names.forwarder
     ? [await names.forwarder(attachment, { undo, listener: context.listeners.network, record })]
     : [];
@@ -152,20 +152,20 @@ function openFilesLimit(): number | null {
 async function makeTerminal(
   request: RunRequest,
   undo: UndoStack,
-): Promise<{ terminal: ContainerTerminal; devpts: Descriptor } | { terminal: null; devpts: null }> {
-  if (!request.tty) return { terminal: null, devpts: null };
-  const { newContainerTerminal, newDevpts } = await import("../kernel/pty.ts");
+): Promise<{ pty: Pty; devpts: Descriptor } | { pty: null; devpts: null }> {
+  if (!request.tty) return { pty: null, devpts: null };
+  const { newDevpts, openPty } = await import("../kernel/pty.ts");
   const devpts = undo.use(newDevpts());
-  return { terminal: undo.use(newContainerTerminal(devpts)), devpts };
+  return { pty: undo.use(openPty(devpts)), devpts };
 }
 
-async function makeStdio({ interactive }: RunRequest, terminal: ContainerTerminal | null): Promise<ContainerStdio> {
-  if (!terminal) {
+async function makeStdio({ interactive }: RunRequest, pty: Pty | null): Promise<ContainerStdio> {
+  if (!pty) {
     const handed = handedStdio({ interactive });
     if (handed) return handed;
     const { PumpedStdio } = await import("./pumped_stdio.ts");
     return new PumpedStdio({ interactive });
   }
   const { TerminalStdio } = await import("./terminal_stdio.ts");
-  return new TerminalStdio(terminal, { interactive });
+  return new TerminalStdio(pty, { interactive });
 }

@@ -44,14 +44,14 @@ export interface PrepareOptions {
   readonly rootfs: Rootfs;
   readonly paths: Paths;
   readonly id: string;
-  /** With `-t`: the devpts instance and the mount of its terminal, to be closed by the caller. */
-  readonly terminal: { readonly devpts: Descriptor; readonly console: Descriptor } | null;
+  /** With `-t`: the devpts instance, to be closed by the caller. */
+  readonly devpts: Descriptor | null;
 }
 
 /** The part of the plan's inputs that is about files. */
 export type FileInputs = Pick<
   PlanInputs,
-  "root" | "trees" | "existing" | "fileTargets" | "console" | "workingDirectoryExists"
+  "root" | "trees" | "existing" | "fileTargets" | "workingDirectoryExists"
 >;
 
 /** A container's files, ready for the child. Disposal closes descriptors: right as soon as the child has executed. */
@@ -68,7 +68,7 @@ export type FileSpec = Pick<ContainerSpec, "mounts"> & { readonly process: { rea
 
 /** Prepares a container's files. Where that fails, everything is as before. */
 export function prepareFiles(spec: FileSpec, options: PrepareOptions): PreparedFiles {
-  const { rootfs, terminal } = options;
+  const { rootfs, devpts } = options;
   using failed = new UndoStack();
   const descriptors = failed.use(new UndoStack());
   const trees = new Map<string, number>();
@@ -80,7 +80,7 @@ export function prepareFiles(spec: FileSpec, options: PrepareOptions): PreparedF
     if (kind === "file") fileTargets.add(mount.destination);
   }
   for (const [path, device] of takeDevices(DEVICES)) trees.set(path, descriptors.use(device).fd);
-  if (terminal) trees.set("/dev/pts", terminal.devpts.fd);
+  if (devpts) trees.set("/dev/pts", devpts.fd);
   const prepared = prepareRoot(spec, { ...options, fileTargets, failed, descriptors });
   failed.move();
   return {
@@ -89,7 +89,6 @@ export function prepareFiles(spec: FileSpec, options: PrepareOptions): PreparedF
       trees,
       existing: prepared.existing,
       fileTargets,
-      console: terminal?.console.fd ?? null,
       workingDirectoryExists: rootfs.kind === "directory" && !isBelow({ destination: spec.process.cwd }, spec.mounts),
     },
     inMemory: prepared.layer?.inMemory ?? false,

@@ -5,7 +5,7 @@
  * turns ^C into a signal; it gets its former settings back on every way out that leaves us alive.
  */
 import { Descriptor } from "../kernel/descriptor.ts";
-import type { ContainerTerminal } from "../kernel/pty.ts";
+import type { Pty } from "../kernel/pty.ts";
 import type { Reactor } from "../kernel/reactor.ts";
 import { enterRawMode, isTerminal, setWindowSize, windowSize } from "../kernel/terminal.ts";
 import { Pump } from "./pump.ts";
@@ -16,7 +16,7 @@ import type { ContainerStdio } from "./stdio.ts";
 export class TerminalStdio implements ContainerStdio {
   readonly child: readonly [number, number, number];
   readonly owned = [0, 1, 2];
-  readonly #terminal: ContainerTerminal;
+  readonly #pty: Pty;
   readonly #master: Descriptor;
   /** A second number for the same master: the reactor watches each number for one thing. */
   readonly #keyboard: Descriptor | undefined;
@@ -24,10 +24,10 @@ export class TerminalStdio implements ContainerStdio {
   readonly #output: Pump;
   #raw: Disposable | undefined;
 
-  constructor(terminal: ContainerTerminal, { interactive }: { interactive: boolean }) {
-    this.#terminal = terminal;
-    this.#master = terminal.pty.master;
-    const slave = terminal.pty.slave.fd;
+  constructor(pty: Pty, { interactive }: { interactive: boolean }) {
+    this.#pty = pty;
+    this.#master = pty.master;
+    const slave = pty.slave.fd;
     this.child = [slave, slave, slave];
     const sink = { ...outputEnd(1), atEnd: () => this.#hangUp() };
     this.#output = new Pump({ source: { fd: this.#master.fd }, sink });
@@ -39,8 +39,7 @@ export class TerminalStdio implements ContainerStdio {
 
   childStarted(): void {
     // As long as we held the slave, the master would never read an end of file.
-    this.#terminal.pty.slave.close();
-    this.#terminal.console.close();
+    this.#pty.slave.close();
   }
 
   attach(reactor: Reactor): void {
@@ -63,7 +62,7 @@ export class TerminalStdio implements ContainerStdio {
   #hangUp(): void {
     this.#output[Symbol.dispose]();
     this.#keyboard?.close();
-    this.#terminal[Symbol.dispose]();
+    this.#pty[Symbol.dispose]();
   }
 
   drained(): boolean {
@@ -77,7 +76,7 @@ export class TerminalStdio implements ContainerStdio {
       this.#input?.[Symbol.dispose]();
       this.#output[Symbol.dispose]();
       this.#keyboard?.close();
-      this.#terminal[Symbol.dispose]();
+      this.#pty[Symbol.dispose]();
     }
   }
 }

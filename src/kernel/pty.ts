@@ -3,13 +3,18 @@
  * first pseudo-terminal in it.
  *
  * The parent opens master and slave through the detached instance, so nothing has to be passed back from the child,
- * and nothing the container does can stand between us and its terminal. The child only moves the mounts to their
- * places. pts(4), mount_setattr(2).
+ * and nothing the container does can stand between us and its terminal. The child only attaches the instance, and takes
+ * its console from there. pts(4), ioctl_tty(2).
  */
-import type { Descriptor } from "./descriptor.ts";
+import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
+import { Descriptor } from "./descriptor.ts";
 import { MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID } from "./mount_flags.ts";
-import { cloneMount, makeDetachedFilesystem } from "./mounts.ts";
-import { openPty, type Pty } from "./terminal.ts";
+import { makeDetachedFilesystem } from "./mounts.ts";
+import { O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDWR } from "./open_flags.ts";
+
+// include/uapi/asm-generic/ioctls.h, the same numbers on x86-64 and arm64
+const TIOCSPTLCK = 0x40045431;
+const TIOCGPTPEER = 0x5441;
 
 /** Debian's and Fedora's group `tty`, which owns terminals, as docker has it. */
 const TTY_GROUP = "5";
@@ -23,28 +28,37 @@ export function newDevpts(): Descriptor {
   });
 }
 
-/** A pseudo-terminal, and its slave as a detached mount. */
-export interface ContainerTerminal extends Disposable {
-  readonly pty: Pty;
-  /** To be moved to /dev/console. */
-  readonly console: Descriptor;
+/** A pseudo-terminal. */
+export interface Pty extends Disposable {
+  /** Ours, non-blocking. After the last slave has closed, reading it gives EIO: that is its end of file. */
+  readonly master: Descriptor;
+  /** The terminal itself, for the child. */
+  readonly slave: Descriptor;
 }
 
-/** Opens a pseudo-terminal of a devpts made by {@link newDevpts}. */
-export function newContainerTerminal(devpts: Descriptor): ContainerTerminal {
-  const pty = openPty(devpts.fd);
+/**
+ * Opens a pty in a devpts made by {@link newDevpts}. The slave is opened through the master (TIOCGPTPEER), not by a path,
+ * which a container could have replaced.
+ */
+export function openPty(devpts: Descriptor): Pty {
+  const doing = { operation: "open", subject: "a pseudo-terminal" };
+  const name = cString("ptmx");
+  const flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
+  const master = new Descriptor(check(syscall("openat", devpts.fd, addressOf(name), flags | O_NONBLOCK, 0), doing));
   try {
-    const console = cloneMount(String(pty.number), { directory: devpts.fd });
+    const unlocked = new Int32Array(1);
+    check(syscall("ioctl", master.fd, TIOCSPTLCK, addressOf(new Uint8Array(unlocked.buffer))), doing);
+    const slave = new Descriptor(check(syscall("ioctl", master.fd, TIOCGPTPEER, flags), doing));
     return {
-      pty,
-      console,
+      master,
+      slave,
       [Symbol.dispose]() {
-        console.close();
-        pty[Symbol.dispose]();
+        slave.close();
+        master.close();
       },
     };
   } catch (error) {
-    pty[Symbol.dispose]();
+    master.close();
     throw error;
   }
 }

@@ -1,17 +1,12 @@
-/** Terminals and pseudo-terminals: termios(3), ioctl_tty(2), pts(4). */
-import { addressOf, check, cString, syscall } from "../../ffi/libc.ts";
+/** Terminals: termios(3), ioctl_tty(2). */
+import { addressOf, check, syscall } from "../../ffi/libc.ts";
 import { struct } from "../../ffi/struct.ts";
-import { Descriptor } from "./descriptor.ts";
-import { O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDWR } from "./open_flags.ts";
 
 // include/uapi/asm-generic/ioctls.h, the same numbers on x86-64 and arm64
 const TCGETS2 = 0x802c542a;
 const TCSETS2 = 0x402c542b;
 const TIOCGWINSZ = 0x5413;
 const TIOCSWINSZ = 0x5414;
-const TIOCSPTLCK = 0x40045431;
-const TIOCGPTN = 0x80045430;
-const TIOCGPTPEER = 0x5441;
 
 /** include/uapi/asm-generic/termbits.h: the structure that keeps any line speed. */
 const TERMIOS2 = struct("termios2", {
@@ -123,44 +118,4 @@ export function setWindowSize(fd: number, { rows, columns }: WindowSize): void {
   const bytes = WINSIZE.encode({ ws_row: rows, ws_col: columns });
   const doing = { operation: "set the size of", subject: `the terminal on descriptor ${fd}` };
   check(syscall("ioctl", fd, TIOCSWINSZ, addressOf(bytes)), doing);
-}
-
-/** A pseudo-terminal. */
-export interface Pty extends Disposable {
-  /** Ours, non-blocking. After the last slave has closed, reading it gives EIO: that is its end of file. */
-  readonly master: Descriptor;
-  /** The terminal itself, for the child. */
-  readonly slave: Descriptor;
-  /** Its name in the devpts it belongs to: /dev/pts/NUMBER. */
-  readonly number: number;
-}
-
-/**
- * Opens a pty in a devpts file system, by a descriptor of its root; it may be a detached mount. The slave is
- * opened through the master (TIOCGPTPEER), not by a path, which a container could have replaced.
- */
-export function openPty(devpts: number): Pty {
-  const doing = { operation: "open", subject: "a pseudo-terminal" };
-  const name = cString("ptmx");
-  const flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
-  const master = new Descriptor(check(syscall("openat", devpts, addressOf(name), flags | O_NONBLOCK, 0), doing));
-  try {
-    const number = new Int32Array(1);
-    const bytes = new Uint8Array(number.buffer); // 0, which is also what unlocks
-    check(syscall("ioctl", master.fd, TIOCSPTLCK, addressOf(bytes)), doing);
-    check(syscall("ioctl", master.fd, TIOCGPTN, addressOf(bytes)), doing);
-    const slave = new Descriptor(check(syscall("ioctl", master.fd, TIOCGPTPEER, flags), doing));
-    return {
-      master,
-      slave,
-      number: number[0] as number, // of length 1
-      [Symbol.dispose]() {
-        slave.close();
-        master.close();
-      },
-    };
-  } catch (error) {
-    master.close();
-    throw error;
-  }
 }

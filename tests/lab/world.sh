@@ -40,7 +40,10 @@ hold_cgroups() {
 hold_files() {
   # Copies of the machine's own mounts there would go on under the tmpfs, and vanish when their makers end.
   local mounted
-  awk '$5 ~ "^/run/netns(/|$)" {print $5}' /proc/self/mountinfo | sort -r | while read -r mounted; do umount -l "$mounted"; done
+  # One that is deleted meanwhile is gone here, too.
+  awk '$5 ~ "^/run/netns(/|$)" {print $5}' /proc/self/mountinfo | sort -r | while read -r mounted; do
+    umount -l "$mounted" 2>/dev/null || ! mountpoint -q "$mounted"
+  done
   mount -t tmpfs -o mode=755 tmpfs /run
   mkdir -p /run/lock /run/netns
   # /var/lib/skdocker on the same kind of file system as the lab's directory, not on a tmpfs.

@@ -26,7 +26,7 @@ import { createNetworkNamespace } from "../../src/kernel/namespaces.ts";
 import { pipe } from "../../src/kernel/pipes.ts";
 import { boundingSet } from "../../src/kernel/privileges.ts";
 import { exitCode, waitForExit } from "../../src/kernel/process.ts";
-import { newContainerTerminal, newDevpts } from "../../src/kernel/pty.ts";
+import { newDevpts, openPty } from "../../src/kernel/pty.ts";
 import { seccompFilter } from "../../src/kernel/seccomp.ts";
 import { pathsOf } from "../../src/store/paths.ts";
 import { UserError } from "../../src/user_error.ts";
@@ -71,16 +71,15 @@ async function run(asked: Partial<RunRequest>): Promise<Outcome> {
     cgroup: "none",
   });
   using devpts = request.tty ? newDevpts() : undefined;
-  using terminal = devpts && newContainerTerminal(devpts);
-  const end = terminal && devpts ? { devpts, console: terminal.console } : null;
-  using files = prepareFiles(spec, { rootfs, paths, id, terminal: end });
+  using pty = devpts && openPty(devpts);
+  using files = prepareFiles(spec, { rootfs, paths, id, devpts: devpts ?? null });
   try {
     using network = createNetworkNamespace({ sysctls: [], sockets: [] });
     const go = pipe();
     const output = pipe();
     const input = pipe();
     const capabilities = capabilitySet(spec.process.capabilities.bounding.map((name) => name.slice(4) as "KILL"));
-    const slave = terminal?.pty.slave.fd;
+    const slave = pty?.slave.fd;
     const plan = planContainer(spec, {
       ...files.inputs,
       boundingSet: bounding,
@@ -101,12 +100,11 @@ async function run(asked: Partial<RunRequest>): Promise<Outcome> {
       shareMemory: true,
     });
     for (const descriptor of [output.write, input.read, input.write, go.read]) descriptor.close();
-    terminal?.pty.slave.close();
-    terminal?.console.close();
+    pty?.slave.close();
     writeFrom(go.write.fd, new Uint8Array([1])); // EPIPE: the child has failed already
     const failure = child.awaitExec();
     go.write.close(); // not before: a parent whose end is closed is a dead one
-    const text = slave === undefined ? decoder.decode(readAll(output.read.fd)) : readTerminal(terminal?.pty.master.fd);
+    const text = slave === undefined ? decoder.decode(readAll(output.read.fd)) : readTerminal(pty?.master.fd);
     output.read.close();
     const exit = waitForExit({ pidfd: child.pidfd });
     syscall("close", child.pidfd);

@@ -5,11 +5,11 @@ import { openFile, readInto, writeAll } from "../../src/kernel/files.ts";
 import { O_DIRECTORY } from "../../src/kernel/open_flags.ts";
 import { pipe, setNonBlocking } from "../../src/kernel/pipes.ts";
 import { Reactor } from "../../src/kernel/reactor.ts";
-import { openPty } from "../../src/kernel/terminal.ts";
+import { openPty } from "../../src/kernel/pty.ts";
 
 test("a key typed as the container's terminal goes away is not followed by a read that waits for another", () => {
   using devpts = openFile("/dev/pts", { flags: O_DIRECTORY });
-  using pty = openPty(devpts.fd);
+  using pty = openPty(devpts);
   const keyboard = pipe();
   using source = keyboard.read;
   using typing = keyboard.write;

@@ -9,7 +9,8 @@ import { attachMount, changeMount, cloneMount, makeDetachedFilesystem, unmount }
 import { CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS } from "../../src/kernel/namespace_flags.ts";
 import { pipe } from "../../src/kernel/pipes.ts";
 import { waitForExit } from "../../src/kernel/process.ts";
-import { enterRawMode, isTerminal, openPty, setWindowSize, windowSize } from "../../src/kernel/terminal.ts";
+import { openPty } from "../../src/kernel/pty.ts";
+import { enterRawMode, isTerminal, setWindowSize, windowSize } from "../../src/kernel/terminal.ts";
 
 const FLAGS = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC;
 
@@ -59,8 +60,7 @@ test("a pty of a devpts that is mounted nowhere is a terminal for a command, wit
     parameters: { mode: "0620", ptmxmode: "0666", gid: "5" },
     attributes: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
   });
-  using pty = openPty(devpts.fd);
-  expect(pty.number).toBe(0);
+  using pty = openPty(devpts);
   expect([isTerminal(pty.slave.fd), isTerminal(devpts.fd)]).toEqual([true, false]);
   setWindowSize(pty.master.fd, { rows: 33, columns: 99 });
   expect(windowSize(pty.slave.fd)).toEqual({ rows: 33, columns: 99 });
