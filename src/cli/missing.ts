@@ -18,6 +18,6 @@ export function missingFeature(error: unknown): string | undefined {
   if (isKernelError(error, "EOPNOTSUPP", "EPROTONOSUPPORT") && filters.test(`${error.subject} ${error.operation}`)) {
     return 'this kernel has no nf_tables, is the module "nf_tables" there?';
   }
-  // mount_setattr(2) is the newest of the calls that every start makes.
-  return isKernelError(error, "ENOSYS") ? "this kernel is too old, Linux 5.12 is needed" : undefined;
+  // Overlayfs's "volatile" is the newest of what every start needs, close_range(2) the newest of its calls.
+  return isKernelError(error, "ENOSYS") ? "this kernel is too old, Linux 5.10 is needed" : undefined;
 }

@@ -4,7 +4,7 @@ import type { DeviceRule } from "../kernel/cgroup_hierarchies.ts";
 import { OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from "../kernel/mount_flags.ts";
 import { call, type ContainerStep, shellWord } from "./container_step.ts";
 import { DEVICES } from "./devices.ts";
-import { attach, mountAt } from "./mount_plan.ts";
+import { attach, mountAt, type MountInputs, settleLate } from "./mount_plan.ts";
 import type { SpecDevice } from "./spec.ts";
 
 const S_IFREG = 0o100000;
@@ -36,13 +36,15 @@ const LINKS: readonly (readonly [name: string, target: string])[] = [
  * anywhere, does nothing. The parent took the mounts after it had verified what they are, and made them read-only:
  * that does not hinder writing to a device, but a container's root could change mode and owner of the host's node.
  */
-export function planDevices(trees: ReadonlyMap<string, number>): ContainerStep[] {
+export function planDevices({ trees, late }: Pick<MountInputs, "trees" | "late">): ContainerStep[] {
   const steps: ContainerStep[] = [];
   for (const [path, tree] of trees) {
     if (!path.startsWith("/dev/")) continue;
     const name = path.slice("/dev/".length);
     if (!DEVICES.some(([device]) => device === name)) continue;
-    steps.push(bindNode({ name, tree, source: path, options: "ro,nosuid,noexec" }));
+    const bound = bindNode({ name, tree, source: path, options: "ro,nosuid,noexec" });
+    const notes = { operation: `bind device "${path}" to`, subject: path };
+    steps.push({ ...bound, items: [...bound.items, ...settleLate(tree, late.get(path), notes)] });
   }
   return steps;
 }

@@ -205,9 +205,10 @@ function inputsOf(request: RunRequest, { spec, root, id, name, cgroup }: Imagine
   const layer = `${root.path.slice(0, root.path.lastIndexOf("/rootfs/"))}/containers/${id}`;
   return {
     root: request.rootfs.kind === "directory"
-      ? { kind: "directory", path: root.path, tree: next++ }
+      ? { kind: "directory", path: root.path, tree: next++, late: undefined }
       : { kind: "overlay", lower: root.path, upper: `${layer}/upper`, work: `${layer}/work`, memory: null },
     trees,
+    late: new Map(),
     existing: new Set([...BUSYBOX_DIRECTORIES, ...BUSYBOX_FILES, ...spec.mounts.map(({ destination }) => destination)]),
     fileTargets,
     boundingSet: boundingSet(),

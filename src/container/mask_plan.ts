@@ -5,13 +5,20 @@ import {
   MOUNT_ATTR_NOEXEC,
   MOUNT_ATTR_NOSUID,
   MOUNT_ATTR_RDONLY,
+  MS_BIND,
+  MS_NODEV,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_RDONLY,
+  MS_REC,
+  MS_REMOUNT,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from "../kernel/mount_flags.ts";
 import { AT_EMPTY_PATH, AT_RECURSIVE } from "../kernel/open_flags.ts";
-import { call, type ContainerStep } from "./container_step.ts";
+import { call, type CallNotes, type ContainerStep } from "./container_step.ts";
 import { MASKED_DIRECTORIES } from "./mask.ts";
-import { attach, belowSystemMount, makeFilesystem } from "./mount_plan.ts";
+import { attach, belowSystemMount, makeFilesystem, type MountingKernel } from "./mount_plan.ts";
 
 const EMPTY = { text: "" };
 const CLONE = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
@@ -61,9 +68,11 @@ function coverByClone(source: Argument, path: string): Item[] {
 }
 
 /** Binds each path that exists onto itself, read-only. */
-export function planReadonlyPaths(paths: readonly string[]): ContainerStep[] {
+export function planReadonlyPaths(paths: readonly string[], kernel: MountingKernel): ContainerStep[] {
   return paths.map((path): ContainerStep => {
     const notes = { operation: "make read-only", subject: path };
+    const command = `[ ! -e ${path} ] || mount --rbind -o ro,nosuid,nodev,noexec ${path} ${path}`;
+    if (!kernel.changesMounts) return { group: "masks", command, items: bindReadonly(path, notes) };
     const name = `read-only ${path}`;
     const tree: Argument = { result: name };
     const place = placeOf(path);
@@ -71,7 +80,7 @@ export function planReadonlyPaths(paths: readonly string[]): ContainerStep[] {
     const absent = { ...notes, tolerate: ["EBADF", "ENOENT"] as const };
     return {
       group: "masks",
-      command: `[ ! -e ${path} ] || mount --rbind -o ro,nosuid,nodev,noexec ${path} ${path}`,
+      command,
       items: [
         call("open_tree", [place.directory, { text: place.name }, CLONE | AT_RECURSIVE], {
           as: name,
@@ -83,6 +92,21 @@ export function planReadonlyPaths(paths: readonly string[]): ContainerStep[] {
       ],
     };
   });
+}
+
+/**
+ * The same by mount(2), as a person would type it. In a procfs that nobody has used yet a path of one name is what the
+ * kernel has put there.
+ */
+function bindReadonly(path: string, { operation, subject }: CallNotes): Item[] {
+  const { directory, name } = placeOf(path);
+  const notes = { operation, subject, tolerate: ["ENOENT"] as const };
+  const flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  return [
+    call("fchdir", [directory], { operation, subject }),
+    call("mount", [{ text: name }, { text: name }, 0, MS_BIND | MS_REC, 0], notes),
+    call("mount", [0, { text: name }, 0, flags, 0], notes),
+  ];
 }
 
 /** Masked and protected paths lie in /proc and /sys, and are reached through the descriptors of those very mounts. */

@@ -11,7 +11,14 @@
  * anybody on the machine mounts or renames while a link leads through "..".
  */
 import type { Argument, Call, Item } from "../../ffi/program.ts";
-import { MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH } from "../kernel/mount_flags.ts";
+import {
+  MOVE_MOUNT_F_EMPTY_PATH,
+  MOVE_MOUNT_T_EMPTY_PATH,
+  MS_BIND,
+  MS_PRIVATE,
+  MS_REC,
+  MS_REMOUNT,
+} from "../kernel/mount_flags.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, RESOLVE_NO_MAGICLINKS } from "../kernel/open_flags.ts";
 import { call, type CallNotes, type ContainerStep, shellWord } from "./container_step.ts";
 import type { PathKind } from "./mask.ts";
@@ -65,6 +72,12 @@ export function makeFilesystem({ type, source, options, destination }: Filesyste
   return items;
 }
 
+/** What the kernel can do about mounts. */
+export interface MountingKernel {
+  /** Whether it has mount_setattr(2): Linux 5.12. */
+  readonly changesMounts: boolean;
+}
+
 /** A place for a mount: a name in an open directory (not followed if it is a link), or an open target itself. */
 export type Place = { readonly directory: Argument; readonly name: string } | { readonly target: Argument };
 
@@ -76,10 +89,26 @@ export function attach(mount: Argument, place: Place, notes: CallNotes): Call {
   return call("move_mount", [mount, EMPTY, directory, name, flags], notes);
 }
 
+/**
+ * For a mount that the parent has taken on a kernel that changes no detached one (Linux before 5.12): makes it private and
+ * gives it its flags, now that it is attached. mount(2) knows paths only; this one is the kernel's own.
+ */
+export function settleLate(tree: number, flags: number | undefined, notes: CallNotes): Item[] {
+  if (flags === undefined) return [];
+  const path = { text: `self/fd/${tree}` };
+  return [
+    call("fchdir", [mountAt("/proc")], notes),
+    call("mount", [0, path, 0, MS_REC | MS_PRIVATE, 0], notes),
+    call("mount", [0, path, 0, MS_REMOUNT | MS_BIND | flags, 0], notes),
+  ];
+}
+
 /** What the mounts of a spec need to know. */
 export interface MountInputs {
   /** Detached mounts by their destination: every bind, and devpts where there is a terminal. */
   readonly trees: ReadonlyMap<string, number>;
+  /** By destination: the MS_* of those that are changed only once they are attached, on old kernels. */
+  readonly late: ReadonlyMap<string, number>;
   /** Destinations that need not be made: they are in the root file system, or the parent has made them. */
   readonly existing: ReadonlySet<string>;
   /** Binds of anything but a directory: their mount point is a file. */
@@ -100,6 +129,7 @@ function planMount(mount: SpecMount, inputs: MountInputs): ContainerStep {
   const items = tree === undefined ? makeFilesystem(mount, name) : [];
   const prepared = placeFor(destination, inputs);
   items.push(...prepared.items, attach(tree ?? { result: name }, prepared.place, notes));
+  if (tree !== undefined) items.push(...settleLate(tree, inputs.late.get(destination), notes));
   const words = options.filter((option) => option !== "bind" && option !== "rbind").join(",");
   const bind = options.includes("rbind") ? "--rbind" : "--bind";
   const kind = type === "bind" ? bind : `-t ${type}`;

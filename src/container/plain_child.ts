@@ -141,7 +141,8 @@ export async function plainChild(
   { request, hostname, network, files, stdio, openFiles, birthplace }: ReadyContainer,
   undo: UndoStack,
 ): Promise<PreparedChild | undefined> {
-  const { root, trees } = files.inputs;
+  const { root, trees, late } = files.inputs;
+  if (late.size > 0) return undefined; // an old kernel
   if (root.kind !== "overlay" || root.memory !== null || !network || !birthplace || openFiles === null) {
     return undefined;
   }

@@ -104,6 +104,7 @@ function inputsOf(numbers: StandIns, { go, machine }: { go: number; machine: Mac
       work: standIn("work"),
       memory: null,
     },
+    late: new Map(),
     trees: new Map(paths.map((path) => [path, numbers.of(`tree ${path}`)])),
     existing: new Set(["/proc", "/dev", "/sys", ...PLAIN_FILES]),
     fileTargets: new Set(PLAIN_FILES),

@@ -34,6 +34,7 @@ function plannedProgram(): SyscallProgram {
   });
   const plan = planContainer(spec, {
     root: { kind: "overlay", ...LAYER, memory: null },
+    late: new Map(),
     trees: TREES,
     existing: new Set(["/proc", "/dev", "/sys", ...PLAIN_FILES]),
     fileTargets: new Set(PLAIN_FILES),

@@ -99,6 +99,8 @@ function planFiles(spec: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
   const nodev = mounts.some(({ destination, options }) => destination === "/dev" && options.includes("nodev"));
   const nullDevice = inputs.trees.get("/dev/null");
   if (nullDevice === undefined) throw new Error("no mount was opened for /dev/null");
+  // All of them are taken by one kernel.
+  const kernel = { changesMounts: !inputs.late.has("/dev/null") };
   const devpts = inputs.trees.get("/dev/pts"); // opened by the parent where there is a terminal
   if (mounts[0]?.destination !== "/proc") throw new Error("the first mount is not /proc");
   const inDev = mounts.findLastIndex(({ destination }) => destination === "/dev/mqueue") + 1;
@@ -111,7 +113,7 @@ function planFiles(spec: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
       ...planSysctls(linux.sysctl),
       ...planMounts(mounts.slice(1, inDev), inputs),
       // Before what was asked for, which may lie in /dev and then goes on top.
-      ...planDevices(inputs.trees),
+      ...planDevices(inputs),
       ...(devpts === undefined ? [] : [planConsole(devpts)]),
       planDeviceLinks(),
       ...planNodes(linux.devices),
@@ -119,8 +121,8 @@ function planFiles(spec: ContainerSpec, inputs: PlanInputs): ContainerStep[] {
       ...(process.cwd === "/" || inputs.workingDirectoryExists ? [] : [planWorkingDirectory(process.cwd)]),
       planHostname(spec.hostname),
       ...planMasks(linux.maskedPaths, nullDevice),
-      ...planReadonlyPaths(linux.readonlyPaths),
-      ...(root.readonly ? [planReadonlyRoot()] : []),
+      ...planReadonlyPaths(linux.readonlyPaths, kernel),
+      ...(root.readonly ? [planReadonlyRoot(inputs.root, { nodev, kernel })] : []),
     ]),
   ].flat();
 }

@@ -12,6 +12,7 @@ const TREES = new Map(DEVICES.map((name, index) => [`/dev/${name}`, 20 + index])
 const INPUTS: PlanInputs = {
   root: { kind: "overlay", lower: "/data/lower", upper: "/data/upper", work: "/data/work", memory: null },
   trees: TREES,
+  late: new Map(),
   existing: new Set(["/proc", "/dev", "/sys"]),
   fileTargets: new Set(),
   boundingSet: ALL,

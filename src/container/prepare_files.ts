@@ -10,6 +10,7 @@ import { openDirectoryRoot, prepareDirectory, takeDirectory } from "../rootfs/di
 import { directoryKey, leaveDirectory, useDirectory, willMake } from "../rootfs/mount_points.ts";
 import { type Layer, makeLayer, removeLayer } from "../rootfs/layer.ts";
 import { ContainerRoot } from "../rootfs/root.ts";
+import type { TakenMount } from "../rootfs/taken_mount.ts";
 import type { Paths } from "../store/paths.ts";
 import { DEVICES } from "./devices.ts";
 import type { PlanInputs } from "./plan.ts";
@@ -51,7 +52,7 @@ export interface PrepareOptions {
 /** The part of the plan's inputs that is about files. */
 export type FileInputs = Pick<
   PlanInputs,
-  "root" | "trees" | "existing" | "fileTargets" | "workingDirectoryExists"
+  "root" | "trees" | "late" | "existing" | "fileTargets" | "workingDirectoryExists"
 >;
 
 /** A container's files, ready for the child. Disposal closes descriptors: right as soon as the child has executed. */
@@ -72,14 +73,19 @@ export function prepareFiles(spec: FileSpec, options: PrepareOptions): PreparedF
   using failed = new UndoStack();
   const descriptors = failed.use(new UndoStack());
   const trees = new Map<string, number>();
+  const late = new Map<string, number>();
+  const use = (destination: string, taken: TakenMount) => {
+    trees.set(destination, descriptors.use(taken.tree).fd);
+    if (taken.late !== undefined) late.set(destination, taken.late);
+  };
   const fileTargets = new Set<string>();
   for (const mount of spec.mounts) {
     if (mount.type !== "bind") continue;
-    const { tree, kind } = takeBind(bindSource(mount));
-    trees.set(mount.destination, descriptors.use(tree).fd);
-    if (kind === "file") fileTargets.add(mount.destination);
+    const taken = takeBind(bindSource(mount));
+    use(mount.destination, taken);
+    if (taken.kind === "file") fileTargets.add(mount.destination);
   }
-  for (const [path, device] of takeDevices(DEVICES)) trees.set(path, descriptors.use(device).fd);
+  for (const [path, device] of takeDevices(DEVICES)) use(path, device);
   if (devpts) trees.set("/dev/pts", devpts.fd);
   const prepared = prepareRoot(spec, { ...options, fileTargets, failed, descriptors });
   failed.move();
@@ -87,6 +93,7 @@ export function prepareFiles(spec: FileSpec, options: PrepareOptions): PreparedF
     inputs: {
       root: prepared.inputs,
       trees,
+      late,
       existing: prepared.existing,
       fileTargets,
       workingDirectoryExists: rootfs.kind === "directory" && !isBelow({ destination: spec.process.cwd }, spec.mounts),
@@ -128,9 +135,10 @@ function prepareInPlace(spec: FileSpec, options: RootOptions): PreparedRoot {
   useDirectory(use);
   prepareDirectory(root, { needed: [...needed, ...wanted], willMake: (entry) => willMake(use, entry) });
   const nodev = spec.mounts.some(({ destination, options }) => destination === "/dev" && options.includes("nodev"));
-  const tree = descriptors.use(takeDirectory(root, { nodev }));
+  const { tree, late } = takeDirectory(root, { nodev });
+  descriptors.use(tree);
   const existing = new Set(needed.map((mountPoint) => mountPoint.path));
-  return { inputs: { kind: "directory", path, tree: tree.fd }, existing, remove };
+  return { inputs: { kind: "directory", path, tree: tree.fd, late }, existing, remove };
 }
 
 function prepareBusybox({ rootfs, paths, id, failed }: RootOptions): PreparedRoot {

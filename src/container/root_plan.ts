@@ -4,15 +4,18 @@ import {
   MNT_DETACH,
   MOUNT_ATTR_RDONLY,
   MOVE_MOUNT_F_EMPTY_PATH,
+  MS_BIND,
   MS_NODEV,
   MS_NOSUID,
   MS_PRIVATE,
+  MS_RDONLY,
   MS_REC,
+  MS_REMOUNT,
 } from "../kernel/mount_flags.ts";
 import { AT_EMPTY_PATH, AT_FDCWD } from "../kernel/open_flags.ts";
 import { UserError } from "../user_error.ts";
-import { call, type ContainerStep, shellWord } from "./container_step.ts";
-import { makeFilesystem, ROOT } from "./mount_plan.ts";
+import { call, type CallNotes, type ContainerStep, shellWord } from "./container_step.ts";
+import { makeFilesystem, type MountingKernel, ROOT } from "./mount_plan.ts";
 
 const EMPTY = { text: "" };
 const MOUNT_ATTR_SIZE = 32;
@@ -21,7 +24,13 @@ const W_OK = 2; // access(2)
 /** Where the root file system comes from. */
 export type RootInputs =
   /** A detached mount that the parent has taken of a directory. */
-  | { readonly kind: "directory"; readonly path: string; readonly tree: number }
+  | {
+    readonly kind: "directory";
+    readonly path: string;
+    readonly tree: number;
+    /** MS_* of a tree that is changed only once it is attached, on old kernels. */
+    readonly late: number | undefined;
+  }
   /** An overlay over a read-only tree: absolute paths of the host. */
   | {
     readonly kind: "overlay";
@@ -48,8 +57,8 @@ export function planPropagation(): ContainerStep {
 
 /** Mounts the root file system and makes it the root of this process. */
 export function planRoot(root: RootInputs, { nodev }: { nodev: boolean }): ContainerStep[] {
-  if (root.kind === "directory") return [planDirectory(root), planPivot()];
-  return [...planMemory(root), planOverlay(root, nodev), planPivot()];
+  if (root.kind === "directory") return [planDirectory(root), planPivot(root)];
+  return [...planMemory(root), planOverlay(root, nodev), planPivot(root)];
 }
 
 /** The layer in memory, in this mount namespace alone: it ends with the container. */
@@ -106,11 +115,16 @@ function planDirectory({ path, tree }: RootInputs & { kind: "directory" }): Cont
  * The new root is mounted over "/", in this mount namespace alone, then exchanged with it; the old one, which then
  * lies on top of the new one, is given up with everything below it (pivot_root(2), "pivot_root(".", ".")").
  */
-function planPivot(): ContainerStep {
+function planPivot(root: RootInputs): ContainerStep {
+  const late = root.kind === "directory" ? root.late : undefined;
   const pivot = { operation: "change the root to", subject: "the container's root file system" };
   const items: Item[] = [
     call("move_mount", [ROOT, EMPTY, AT_FDCWD, { text: "/" }, MOVE_MOUNT_F_EMPTY_PATH], pivot),
     call("fchdir", [ROOT], pivot),
+    ...(late === undefined ? [] : [
+      call("mount", [0, { text: "." }, 0, MS_REC | MS_PRIVATE, 0], pivot), // a shared one is refused
+      remountRoot(late, pivot),
+    ]),
     call("pivot_root", [{ text: "." }, { text: "." }], pivot),
     call("umount2", [{ text: "." }, MNT_DETACH], { operation: "give up", subject: "the host's mounts" }),
     call("chdir", [{ text: "/" }], pivot),
@@ -118,13 +132,25 @@ function planPivot(): ContainerStep {
   return { group: "root", command: "cd /mnt && pivot_root . . && umount -l . && cd /", items };
 }
 
+/** Gives the root file system flags, while the working directory is there. */
+function remountRoot(flags: number, notes: CallNotes): Item {
+  return call("mount", [0, { text: "." }, 0, MS_REMOUNT | MS_BIND | flags, 0], notes);
+}
+
 /** Makes the root file system read-only, after mount points were made in it; what is mounted in it stays as it is. */
-export function planReadonlyRoot(): ContainerStep {
+export function planReadonlyRoot(
+  root: RootInputs,
+  { nodev, kernel }: { nodev: boolean; kernel: MountingKernel },
+): ContainerStep {
   const attributes: Argument = { words: [MOUNT_ATTR_RDONLY, 0, 0, 0] };
   const notes = { operation: "make read-only", subject: "/" };
+  // mount(2) sets all flags at once, so those that it has are told again.
+  const former = root.kind === "directory" ? root.late ?? 0 : nodev ? MS_NODEV : 0;
   return {
     group: "masks",
     command: "mount -o remount,bind,ro /",
-    items: [call("mount_setattr", [ROOT, EMPTY, AT_EMPTY_PATH, attributes, MOUNT_ATTR_SIZE], notes)],
+    items: kernel.changesMounts
+      ? [call("mount_setattr", [ROOT, EMPTY, AT_EMPTY_PATH, attributes, MOUNT_ATTR_SIZE], notes)]
+      : [call("fchdir", [ROOT], notes), remountRoot(former | MS_RDONLY, notes)],
   };
 }

@@ -92,15 +92,27 @@ export function fileStatus(fd: number): FileStatus {
 
 /** include/uapi/linux/magic.h */
 const PIPEFS_MAGIC = 0x50495045;
+/** struct statfs, of which these matter, in words of 32 bits: f_type, f_flags. */
+const STATFS = { words: 30, type: 0, flags: 20 };
 
 /** Whether a pipe was made by pipe(2), rather than opened by a name that it has in some file system. */
 export function isAnonymousPipe(fd: number): boolean {
-  const words = new Uint32Array(30); // struct statfs begins with the type
+  return filesystemStatus(fd)[STATFS.type] === PIPEFS_MAGIC;
+}
+
+/** MS_RDONLY, MS_NOSUID, MS_NODEV and MS_NOEXEC, as far as the mount has them that a descriptor stands on. */
+export function mountFlags(fd: number): number {
+  // Of the flags in include/linux/statfs.h these four have the numbers of mount(2).
+  return (filesystemStatus(fd)[STATFS.flags] as number) & 0xf;
+}
+
+function filesystemStatus(fd: number): Uint32Array {
+  const words = new Uint32Array(STATFS.words);
   check(syscall("fstatfs", fd, addressOf(new Uint8Array(words.buffer))), {
     operation: "look at the file system of",
     subject: `descriptor ${fd}`,
   });
-  return words[0] === PIPEFS_MAGIC;
+  return words;
 }
 
 /** The status of what a path names, a symbolic link itself included; `undefined` where there is nothing. */

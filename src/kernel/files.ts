@@ -132,6 +132,14 @@ export function replaceFile(path: string, text: string, options: { mode?: number
   check(syscall("fsync", directory.fd), { operation: "sync the directory of", subject: path });
 }
 
+/** The path of what a descriptor stands on, as this process sees it: proc(5), /proc/pid/fd. */
+export function pathOf(fd: number): string {
+  const bytes = new Uint8Array(4096); // PATH_MAX
+  const link = `/proc/self/fd/${fd}`;
+  const result = syscall("readlinkat", AT_FDCWD, addressOf(cString(link)), addressOf(bytes), bytes.length);
+  return new TextDecoder().decode(bytes.subarray(0, check(result, { operation: "read", subject: link })));
+}
+
 /** Renames a file, over the target if there is one. */
 export function renameFile(from: string, to: string): void {
   const [source, target] = [cString(from), cString(to)];

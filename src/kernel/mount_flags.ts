@@ -7,8 +7,8 @@
 export const MS_RDONLY = 0x1;
 export const MS_NOSUID = 0x2;
 export const MS_NODEV = 0x4;
-const MS_NOEXEC = 0x8;
-const MS_REMOUNT = 0x20;
+export const MS_NOEXEC = 0x8;
+export const MS_REMOUNT = 0x20;
 const MS_NOATIME = 0x400;
 export const MS_BIND = 0x1000;
 const MS_MOVE = 0x2000;

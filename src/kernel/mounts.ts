@@ -89,6 +89,7 @@ export function attachMount(mount: number, target: string, { directory = AT_FDCW
   check(result, { operation: "attach a mount at", subject: target || `descriptor ${directory}` });
 }
 
+const ENOSYS = 38;
 const MOUNT_ATTR = struct("mount_attr", { attr_set: "u64", attr_clr: "u64", propagation: "u64", userns_fd: "u64" });
 
 /** What to change of a mount. */
@@ -108,16 +109,21 @@ function encodeMountAttributes({ set = 0, clear = 0, propagation = 0 }: MountAtt
   return MOUNT_ATTR.encode({ attr_set: BigInt(set), attr_clr: BigInt(clear), propagation: BigInt(propagation) });
 }
 
-/** Changes the attributes of the mount a descriptor holds, with `recursive` of those below it: mount_setattr(2). */
-export function changeMount(mount: number, attributes: MountAttributes): void {
+/**
+ * Changes the attributes of the mount a descriptor holds, with `recursive` of those below it: mount_setattr(2). False on
+ * a kernel that cannot (Linux before 5.12).
+ */
+export function changeMount(mount: number, attributes: MountAttributes): boolean {
   const bytes = encodeMountAttributes(attributes);
   const name = cString("");
   const flags = AT_EMPTY_PATH | (attributes.recursive ? AT_RECURSIVE : 0);
   const result = syscall("mount_setattr", mount, addressOf(name), flags, addressOf(bytes), bytes.length);
+  if (result === -ENOSYS) return false;
   check(result, {
     operation: "change the attributes of the mount of",
     subject: attributes.subject ?? `descriptor ${mount}`,
   });
+  return true;
 }
 
 /** Whether the kernel has a type of file system; a module that can be loaded is loaded, as a mount would load it. */

@@ -1,10 +1,9 @@
 /** Files and directories of the host as detached mounts, to be attached inside a container. */
 import { isKernelError } from "../../ffi/errno.ts";
-import type { Descriptor } from "../kernel/descriptor.ts";
 import { fileStatus } from "../kernel/file_status.ts";
-import { MOUNT_ATTR_NODEV, MOUNT_ATTR_RDONLY, MS_PRIVATE } from "../kernel/mount_flags.ts";
-import { changeMount, cloneMount } from "../kernel/mounts.ts";
+import { MOUNT_ATTR_NODEV, MOUNT_ATTR_RDONLY } from "../kernel/mount_flags.ts";
 import { UserError } from "../user_error.ts";
+import { takeMount, type TakenMount, type Taking } from "./taken_mount.ts";
 
 /** A bind that is asked for. */
 export interface BindSource {
@@ -16,31 +15,26 @@ export interface BindSource {
   readonly recursive: boolean;
 }
 
-/** A bind that was taken: a detached mount, to be closed once the child has attached it. */
-export interface TakenBind {
-  readonly tree: Descriptor;
+/** A bind that was taken. */
+export interface TakenBind extends TakenMount {
   readonly kind: "file" | "directory";
 }
 
-/**
- * Takes a detached mount. Private: a copy of a shared mount would else belong to the host's peer group, and what is
- * mounted in the container would appear on the host. Throws a {@link UserError} where there is no such source.
- */
+/** Takes a detached mount. Throws a {@link UserError} where there is no such source. */
 export function takeBind({ source, readOnly, nodev, recursive }: BindSource): TakenBind {
-  const tree = clone(source, recursive);
+  const set = (readOnly ? MOUNT_ATTR_RDONLY : 0) | (nodev ? MOUNT_ATTR_NODEV : 0);
+  const taken = take(source, { set, recursive });
   try {
-    const set = (readOnly ? MOUNT_ATTR_RDONLY : 0) | (nodev ? MOUNT_ATTR_NODEV : 0);
-    changeMount(tree.fd, { set, propagation: MS_PRIVATE, recursive, subject: source });
-    return { tree, kind: fileStatus(tree.fd).type === "directory" ? "directory" : "file" };
+    return { ...taken, kind: fileStatus(taken.tree.fd).type === "directory" ? "directory" : "file" };
   } catch (error) {
-    tree.close();
+    taken.tree.close();
     throw error;
   }
 }
 
-function clone(source: string, recursive: boolean): Descriptor {
+function take(source: string, taking: Taking): TakenMount {
   try {
-    return cloneMount(source, { recursive });
+    return takeMount(source, taking);
   } catch (error) {
     if (!isKernelError(error, "ENOENT", "ENOTDIR")) throw error;
     throw new UserError(`The mount's source "${source}" does not exist`, { cause: error });

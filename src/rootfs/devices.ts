@@ -5,15 +5,14 @@
  * host whose /dev/null is something else (it happens: a script has replaced it by a file) gets a clear refusal.
  */
 import { KernelError } from "../../ffi/errno.ts";
-import type { Descriptor } from "../kernel/descriptor.ts";
 import { readDirectory } from "../kernel/directories.ts";
 import { fileStatus, pathStatus } from "../kernel/file_status.ts";
 import { openFile } from "../kernel/files.ts";
-import { MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_PRIVATE } from "../kernel/mount_flags.ts";
-import { changeMount, cloneMount } from "../kernel/mounts.ts";
+import { MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY } from "../kernel/mount_flags.ts";
 import { O_DIRECTORY } from "../kernel/open_flags.ts";
 import { UserError } from "../user_error.ts";
 import { UndoStack } from "../undo.ts";
+import { takeMount, type TakenMount } from "./taken_mount.ts";
 
 /** A character device by name below /dev, with its numbers. */
 export type Device = readonly [name: string, major: number, minor: number];
@@ -22,36 +21,38 @@ export type Device = readonly [name: string, major: number, minor: number];
  * Takes a detached mount of each device, by its path. They are read-only: that does not hinder writing to the
  * device, but changing the mode and the owner of the host's node. The caller closes them.
  */
-export function takeDevices(devices: readonly Device[]): Map<string, Descriptor> {
+export function takeDevices(devices: readonly Device[]): Map<string, TakenMount> {
   using undo = new UndoStack();
-  const taken = new Map<string, Descriptor>();
-  for (const device of devices) taken.set(`/dev/${device[0]}`, undo.use(takeDevice(device)));
+  const all = new Map<string, TakenMount>();
+  for (const device of devices) {
+    const taken = takeDevice(device);
+    undo.use(taken.tree);
+    all.set(`/dev/${device[0]}`, taken);
+  }
   undo.move();
-  return taken;
+  return all;
 }
 
-function takeDevice([name, major, minor]: Device): Descriptor {
+function takeDevice([name, major, minor]: Device): TakenMount {
   const path = `/dev/${name}`;
-  const mount = openNode(path);
+  const taken = takeNode(path);
   try {
-    const status = fileStatus(mount.fd);
+    const status = fileStatus(taken.tree.fd);
     if (status.type !== "character device" || status.rdevMajor !== major || status.rdevMinor !== minor) {
       throw new UserError(
         `The host's ${path} is not the character device ${major}:${minor}, so no container can have it`,
       );
     }
-    const set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
-    changeMount(mount.fd, { set, propagation: MS_PRIVATE, subject: path });
-    return mount;
+    return taken;
   } catch (error) {
-    mount.close();
+    taken.tree.close();
     throw error;
   }
 }
 
-function openNode(path: string): Descriptor {
+function takeNode(path: string): TakenMount {
   try {
-    return cloneMount(path);
+    return takeMount(path, { set: MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC });
   } catch (error) {
     if (!(error instanceof KernelError) || error.code !== "ENOENT") throw error;
     throw new UserError(`The host has no ${path}`, { cause: error });

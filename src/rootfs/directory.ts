@@ -3,13 +3,12 @@
  * so that something could be mounted is removed again.
  */
 import { isKernelError } from "../../ffi/errno.ts";
-import type { Descriptor } from "../kernel/descriptor.ts";
 import { pathStatus } from "../kernel/file_status.ts";
-import { MOUNT_ATTR_NODEV, MS_PRIVATE } from "../kernel/mount_flags.ts";
-import { changeMount, cloneMount } from "../kernel/mounts.ts";
+import { MOUNT_ATTR_NODEV } from "../kernel/mount_flags.ts";
 import { UserError } from "../user_error.ts";
 import { ContainerRoot, type MadeEntry } from "./root.ts";
 import { UndoStack } from "../undo.ts";
+import { takeMount, type TakenMount } from "./taken_mount.ts";
 
 /** A mount point that a container needs. */
 export interface NeededMountPoint {
@@ -74,14 +73,7 @@ function prepareOne(
 }
 
 /** The directory with everything mounted below it, as a detached mount that no mount event passes. */
-export function takeDirectory(root: ContainerRoot, { nodev }: { nodev: boolean }): Descriptor {
-  const tree = cloneMount("", { directory: root.fd, recursive: true });
-  try {
-    const set = nodev ? MOUNT_ATTR_NODEV : 0;
-    changeMount(tree.fd, { set, propagation: MS_PRIVATE, recursive: true, subject: root.path });
-    return tree;
-  } catch (error) {
-    tree.close();
-    throw error;
-  }
+export function takeDirectory(root: ContainerRoot, { nodev }: { nodev: boolean }): TakenMount {
+  const set = nodev ? MOUNT_ATTR_NODEV : 0;
+  return takeMount("", { directory: root.fd, recursive: true, set, subject: root.path });
 }

@@ -39,9 +39,8 @@ const RUN = ["run", "--rm", "busybox", "true"];
 describe("a run on a kernel that lacks something is refused in one sentence, and nothing stays of it", () => {
   test.each([
     ["fsopen:error=ENODEV:when=1", 'this kernel has no overlay file system, is the module "overlay" there?'],
-    ["openat2:error=ENOSYS", "this kernel is too old, Linux 5.12 is needed"],
-    ["move_mount:error=ENOSYS", "this kernel is too old, Linux 5.12 is needed"],
-    ["mount_setattr:error=ENOSYS", "this kernel is too old, Linux 5.12 is needed"],
+    ["openat2:error=ENOSYS", "this kernel is too old, Linux 5.10 is needed"],
+    ["move_mount:error=ENOSYS", "this kernel is too old, Linux 5.10 is needed"],
     ["unshare:error=EINVAL", 'Cannot make "a network namespace": EINVAL (Invalid argument)'],
     ["seccomp:error=EINVAL", 'Cannot load "the seccomp filter": EINVAL (Invalid argument)'],
   ])("%s", async (injected, sentence) => {
@@ -63,6 +62,73 @@ describe("a run on a kernel that lacks something is refused in one sentence, and
     expect([refused.code, refused.stdout]).toEqual([125, ""]);
     expect(refused.stderr).toContain('this kernel has no nf_tables, is the module "nf_tables" there?');
     await lab.unchanged(before);
+  });
+});
+
+describe("on a kernel without mount_setattr, as Linux 5.10 is", () => {
+  const MOUNTS =
+    'cut -d" " -f5- /proc/self/mountinfo | sed "s/[0-9a-f]\\{64\\}/ID/g"; stat -c "%A %n" /dev/* /etc/hosts';
+
+  beforeAll(() => {
+    expect(lab.skdocker(...RUN).code).toBe(0);
+    // Shared, as systemd has all mounts of a host: what a container mounts must not appear there.
+    lab.shell(`
+      mkdir -p ${lab.rootfs}/bin ${lab.directory}/volume ${lab.directory}/nested/inside
+      cp /bin/busybox ${lab.rootfs}/bin; for applet in sh cut sed stat mount mkdir; do ln -s busybox ${lab.rootfs}/bin/$applet; done
+      mount --bind ${lab.rootfs} ${lab.rootfs}; mount --make-shared ${lab.rootfs}
+      mount --bind ${lab.directory}/volume ${lab.directory}/volume; mount --make-shared ${lab.directory}/volume
+      mount -o remount,bind,noexec ${lab.directory}/volume
+      mount -t tmpfs tmpfs ${lab.directory}/nested/inside`);
+  });
+
+  const kinds: Record<string, () => string[]> = {
+    "a plain one": () => ["busybox"],
+    "one that is read-only": () => ["--read-only", "busybox"],
+    "one in a directory": () => [lab.rootfs],
+    "one in a directory that is read-only": () => ["--read-only", "--rootfs", lab.rootfs],
+    "one with volumes": () => [
+      ...["-v", `${lab.directory}/volume:/a`, "-v", `${lab.directory}/volume:/deep/er/b:ro`],
+      ...["-v", `${lab.directory}/ready:/a/file:ro`, "--tmpfs", "/scratch", "busybox"],
+    ],
+    "one with a terminal and an init": () => ["-t", "--init", "busybox"],
+    "one that may mount": () => ["--cap-add", "SYS_ADMIN", "-v", `${lab.directory}/volume:/a`, "busybox"],
+    "one that is privileged": () => ["--privileged", "-v", `${lab.directory}/volume:/a`, lab.rootfs],
+  };
+
+  test.each(Object.keys(kinds))("%s has the same mounts as on this one", async (kind) => {
+    const words = ["run", "--rm", ...(kinds[kind] as () => string[])(), "sh", "-c", MOUNTS];
+    const here = lab.skdocker(...words);
+    const before = await lab.settled();
+    const there = without("mount_setattr:error=ENOSYS", ...words);
+    expect(there).toEqual(here);
+    expect(here).toMatchObject({ code: 0, stderr: "" });
+    expect(here.stdout).toMatch(/^\/ r/m);
+    await lab.unchanged(before, { except: /\/networks\/bridge\/cursor/ });
+  });
+
+  test("what a container mounts below a volume that is shared stays its own", async () => {
+    const before = await lab.settled();
+    const script = "mkdir -p /mnt; mount -t tmpfs tmpfs /a && mount -t tmpfs tmpfs /mnt";
+    for (const root of ["busybox", lab.rootfs]) {
+      lab.shell(`mkdir -p ${lab.rootfs}/mnt`);
+      const words = ["run", "--rm", "--privileged", "-v", `${lab.directory}/volume:/a`, root, "sh", "-c", script];
+      expect(without("mount_setattr:error=ENOSYS", ...words)).toMatchObject({ code: 0, stderr: "" });
+      lab.shell(`rmdir ${lab.rootfs}/mnt`);
+    }
+    await lab.unchanged(before, { except: /\/networks\/bridge\/cursor/ });
+  });
+
+  test("a volume with something mounted below is refused: that would keep its device nodes", async () => {
+    const before = await lab.settled();
+    const words = ["run", "--rm", "-v", `${lab.directory}/nested:/a`, "busybox", "true"];
+    expect(lab.skdocker(...words)).toMatchObject({ code: 0, stderr: "" });
+    const refused = without("mount_setattr:error=ENOSYS", ...words);
+    expect([refused.code, refused.stdout]).toEqual([125, ""]);
+    expect(refused.stderr).toBe(
+      `skdocker: Something is mounted below "${lab.directory}/nested", on "${lab.directory}/nested/inside", ` +
+        "which only Linux 5.12 and later can give to a container\n",
+    );
+    await lab.unchanged(before, { except: /\/networks\/bridge\/cursor/ });
   });
 });
 
