@@ -33,8 +33,14 @@ const MOUNT_ATTR_SIZE = 32;
  */
 export function planMasks(paths: readonly string[], nullDevice: Argument): ContainerStep[] {
   const directories = paths.filter((path) => MASKED_DIRECTORIES.includes(path));
+  if (directories.length > 0 && !directories.includes(ALWAYS_THERE)) throw new Error(`${ALWAYS_THERE} is not masked`);
   return [
-    ...directories.map((path, index) => maskDirectory(path, { first: index === 0 })),
+    ...directories.filter((path) => path === ALWAYS_THERE).map(planEmptyDirectory),
+    ...directories.filter((path) => path !== ALWAYS_THERE).map((path): ContainerStep => ({
+      group: "masks",
+      command: `[ ! -e ${path} ] || mount -t tmpfs -o ${EMPTY_DIRECTORY_OPTIONS.join(",")} tmpfs ${path}`,
+      items: coverByClone({ result: EMPTY_DIRECTORY }, path),
+    })),
     ...paths.filter((path) => !directories.includes(path)).map((path): ContainerStep => ({
       group: "masks",
       command: `[ ! -e ${path} ] || mount --bind /dev/null ${path}`,
@@ -43,17 +49,23 @@ export function planMasks(paths: readonly string[], nullDevice: Argument): Conta
   ];
 }
 
+/**
+ * Every kernel with a sysfs has it (drivers/base/firmware.c), so the empty directory is attached there, and taken from
+ * there for the others: before Linux 6.15 nothing can be taken of a detached mount.
+ */
+const ALWAYS_THERE = "/sys/firmware";
 const EMPTY_DIRECTORY = "empty directory";
+const EMPTY_DIRECTORY_OPTIONS = ["ro", "nosuid", "nodev", "noexec", "size=0"];
 
-function maskDirectory(path: string, { first }: { first: boolean }): ContainerStep {
-  const options = ["ro", "nosuid", "nodev", "noexec", "size=0"];
-  const filesystem = { type: "tmpfs", source: "tmpfs", options, destination: path };
-  const empty = { result: EMPTY_DIRECTORY };
+function planEmptyDirectory(path: string): ContainerStep {
+  const filesystem = { type: "tmpfs", source: "tmpfs", options: EMPTY_DIRECTORY_OPTIONS, destination: path };
   return {
     group: "masks",
-    command: `[ ! -e ${path} ] || mount -t tmpfs -o ${options.join(",")} tmpfs ${path}`,
-    // The first one's mount is kept for the others, whether there is anything to cover by it or not.
-    items: [...first ? makeFilesystem(filesystem, EMPTY_DIRECTORY) : [], ...coverByClone(empty, path)],
+    command: `mount -t tmpfs -o ${EMPTY_DIRECTORY_OPTIONS.join(",")} tmpfs ${path}`,
+    items: [
+      ...makeFilesystem(filesystem, EMPTY_DIRECTORY),
+      attach({ result: EMPTY_DIRECTORY }, placeOf(path), { operation: "mask", subject: path }),
+    ],
   };
 }
 

@@ -121,12 +121,17 @@ export function createCgroup(id: string, { limits, limitDevices }: CgroupOptions
       `This host has no control group hierarchy for ${missing.join(" and ")}, so it cannot be limited`,
     );
   }
-  const cgroup = new Cgroup(directories);
+  // What was not made is not removed: a read-only file system refuses even that.
+  const made: CgroupDirectory[] = [];
   using failed = new UndoStack();
-  failed.defer(() => cgroup.remove());
-  for (const directory of directories) make(directory, limitDevices);
+  failed.defer(() => new Cgroup(made).remove());
+  for (const directory of directories) {
+    make(directory);
+    made.push(directory);
+    limit(directory, limitDevices);
+  }
   failed.move();
-  return cgroup;
+  return new Cgroup(directories);
 }
 
 /** The group that a container would have, were it made now. Nothing is made. */
@@ -164,10 +169,7 @@ function available(): readonly string[] {
   return unifiedControllers ??= readText(`${unified}/cgroup.controllers`).trim().split(" ");
 }
 
-function make(
-  { version, mountPoint, path, members, writes, devices }: CgroupDirectory,
-  limitDevices: CgroupOptions["limitDevices"],
-): void {
+function make({ version, mountPoint, path, writes }: CgroupDirectory): void {
   const parent = `${mountPoint}/${CGROUP_PARENT}`;
   if (version === 2) {
     const needed = new Set(writes.map(({ controller }) => controller));
@@ -182,6 +184,12 @@ function make(
     makeDirectory(parent); // the first container, or the first after a reboot
     makeDirectory(path);
   }
+}
+
+function limit(
+  { path, members, writes, devices }: CgroupDirectory,
+  limitDevices: CgroupOptions["limitDevices"],
+): void {
   for (const { file, value, optional } of writes) {
     if (optional) tryWrite(`${path}/${file}`, value);
     else writeText(`${path}/${file}`, value);

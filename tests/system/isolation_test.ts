@@ -364,4 +364,22 @@ describe("the control group", () => {
     const answer = inside(["--pids-limit", "20"], "i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done; echo all");
     expect(answer).not.toContain("all");
   });
+
+  test.each(["for the first container", "after one had its group there"])(
+    "where the host keeps all groups read-only, %s, the container runs without one, and with a limit not at all",
+    async (when) => {
+      using other = Lab.create();
+      const run = (...words: string[]) => other.skdocker("run", "--rm", "--network", "none", ...words);
+      if (when.startsWith("after")) expect(run("-m", "64m", "busybox", "true").code).toBe(0);
+      other.shell(
+        "for m in $(awk '$5 ~ \"^/sys/fs/cgroup/\" {print $5}' /proc/self/mountinfo); do mount -o remount,bind,ro $m; done",
+      );
+      expect(run("busybox", "echo", "runs")).toMatchObject({ code: 0, stdout: "runs\n", stderr: "" });
+      const before = await other.settled();
+      const { code, stdout, stderr } = run("-m", "64m", "busybox", "true");
+      expect([code, stdout]).toEqual([125, ""]);
+      expect(stderr).toMatch(/^skdocker: Cannot [^\n;]+: EROFS \(Read-only file system\)\n$/);
+      await other.unchanged(before);
+    },
+  );
 });
