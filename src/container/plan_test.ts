@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type Call, isCall } from "../../ffi/program.ts";
+import { type Argument, type Call, isCall } from "../../ffi/program.ts";
 import { capabilitySet, DEFAULT_CAPABILITIES } from "../kernel/capabilities.ts";
 import { childProgram, planContainer, type PlanInputs } from "./plan.ts";
 import { PLAIN_REQUEST, type RunRequest } from "./request.ts";
@@ -137,6 +137,26 @@ test("masks use descriptors, never a path of the container", () => {
 test("directories are masked by one empty file system for all of them", () => {
   const made = callsOf().filter(({ call, operation }) => call === "fsopen" && operation === 'mount "tmpfs" on');
   expect(made.map(({ subject }) => subject)).toEqual(["/dev", "/dev/shm", "/sys/firmware"]);
+});
+
+test("nothing is taken of a mount that is attached nowhere, nor attached to one: before Linux 6.15 neither can be done", () => {
+  const trees = new Map([...TREES, ["/dev/pts", 42], ["/data", 77]]);
+  const mounts = [{ kind: "bind", source: "/x", target: "/data", readOnly: true, recursive: true }] as const;
+  const name = (argument: Argument | undefined) => JSON.stringify(argument);
+  const taken: string[] = [];
+  const attached = new Set<string>();
+  for (const { call, args: [from, , to] } of callsOf({ request: { tty: true, mounts }, inputs: { trees } })) {
+    if (call === "open_tree") {
+      taken.push(name(from));
+      expect(attached).toContain(name(from));
+    }
+    if (call !== "move_mount") continue;
+    attached.add(name(from));
+    if (typeof to === "object" && "result" in to && to.result.startsWith("mount /")) {
+      expect(attached).toContain(name(to));
+    }
+  }
+  expect(taken.length).toBeGreaterThan(10);
 });
 
 test("a path that this kernel lacks gets no mask, and nothing else is a reason not to mask it", () => {
