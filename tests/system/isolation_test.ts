@@ -1,6 +1,6 @@
 /** What a container has and cannot reach: namespaces, capabilities, devices, /proc and /sys, its control group. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { ContainerShell } from "../lab/shell.ts";
 import { makeRootfs, proberBytes, results, TAKE_PROBER } from "../lab/prober.ts";
 import { Lab, until } from "../lab.ts";
@@ -243,7 +243,9 @@ describe("devices", () => {
       "mkdir -p /c; mount -t cgroup -o devices d /c && { for l in a 'b 7:* rwm' 'c *:* rwm'; do echo $l >/c/devices.allow; done; mkdir /c/x && echo a >/c/x/devices.allow; echo 1 >/c/x/cgroup.procs; }; ";
     const answer = inside(["--cap-add", "SYS_ADMIN"], loosen + GRASP);
     expect(answer).toEndWith(HELD);
-    expect(answer.match(/Operation not permitted/g)?.length ?? 0).toBeGreaterThanOrEqual(3);
+    // Where version 1's hierarchy is the host's, it is the one that holds; else a new one, which holds nothing.
+    const refusals = existsSync("/sys/fs/cgroup/devices") ? 3 : 0;
+    expect(answer.match(/Operation not permitted/g)?.length ?? 0).toBeGreaterThanOrEqual(refusals);
   });
 
   test("--privileged gives every device, and no other flag does", () => {
