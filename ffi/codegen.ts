@@ -129,7 +129,7 @@ export class Codegen {
 
 /** The code of a program whose mapping lies at `base`. Pure: the same program gives the same bytes. */
 export function assemble(program: SyscallProgram, { base, machine }: { base: number; machine: Machine }): Uint8Array {
-  const layout = layOut(program);
+  const layout = layOut(program, machine);
   const code = new CodeWords(new Uint32Array((layout.size - layout.codeAt) / 4));
   new Codegen(code, { layout, base, machine }).write(program);
   return new Uint8Array(code.words.buffer, 0, code.at * 4);
@@ -140,7 +140,7 @@ export function assembleMapping(
   program: SyscallProgram,
   { base, machine }: { base: number; machine: Machine },
 ): { bytes: Uint8Array<ArrayBuffer>; layout: Layout; codeEnd: number } {
-  const layout = layOut(program);
+  const layout = layOut(program, machine);
   const bytes = new Uint8Array(layout.size);
   writeConstants(bytes, layout, base);
   const code = new CodeWords(new Uint32Array(bytes.buffer, layout.codeAt));

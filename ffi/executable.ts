@@ -9,14 +9,13 @@
 import { errnoNumber } from "./errno.ts";
 import { addressOf, check, MACHINE, syscall } from "./libc.ts";
 import { assembleMapping } from "./codegen.ts";
-import type { Layout } from "./layout.ts";
+import { LARGEST_PAGE, type Layout } from "./layout.ts";
 import { type Outcome, reportedOutcome, showProgram } from "./native.ts";
 import type { Call, SyscallProgram } from "./program.ts";
 import type { Machine } from "./syscalls.ts";
 
 /** Where it is mapped: above what mmap_min_addr may forbid, below where the kernel puts anything else. */
 const BASE = 0x10000000;
-const PAGE = 4096;
 
 // include/uapi/linux/elf.h, elf-em.h
 const ET_EXEC = 2;
@@ -41,8 +40,9 @@ export function elfFile(
   { bytes, codeAt }: { bytes: Uint8Array; codeAt: number },
   { base, machine }: { base: number; machine: Machine },
 ): Uint8Array<ArrayBuffer> {
-  const file = new Uint8Array(PAGE + bytes.length);
-  file.set(bytes, PAGE);
+  const page = LARGEST_PAGE[machine]; // offsets in the file and addresses agree to within one
+  const file = new Uint8Array(page + bytes.length);
+  file.set(bytes, page);
   const view = new DataView(file.buffer);
   // e_ident: magic, 64 bits, little end first, version 1.
   [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1].forEach((byte, index) => view.setUint8(index, byte));
@@ -62,10 +62,10 @@ export function elfFile(
     word(at, type);
     word(at + 4, flags);
     if (to === from) return;
-    long(at + 8, PAGE + from); // p_offset
+    long(at + 8, page + from); // p_offset
     for (const address of [16, 24]) long(at + address, base + from); // p_vaddr, p_paddr
     for (const size of [32, 40]) long(at + size, to - from); // p_filesz, p_memsz
-    long(at + 48, PAGE);
+    long(at + 48, page);
   };
   segment(0, { type: PT_LOAD, flags: PF_R | PF_W, from: 0, to: codeAt });
   segment(1, { type: PT_LOAD, flags: PF_R | PF_X, from: codeAt, to: bytes.length });

@@ -80,15 +80,20 @@ test("the status pipe ends when the last step is an execve that succeeds", () =>
 });
 
 test("an executable is an ELF file of two segments, the code not writable and the data not executable", () => {
-  const bytes = new Uint8Array(3 * 4096).fill(7);
-  for (const [machine, number] of [["x64", 62], ["arm64", 183]] as const) {
-    const file = elfFile({ bytes, codeAt: 8192 }, { base: 0x10000000, machine });
+  // The largest pages that each machine's kernels can have.
+  for (const [machine, number, page] of [["x64", 62, 4096], ["arm64", 183, 65536]] as const) {
+    const bytes = new Uint8Array(3 * page).fill(7);
+    const file = elfFile({ bytes, codeAt: 2 * page }, { base: 0x10000000, machine });
     const view = new DataView(file.buffer);
     expect([...file.subarray(0, 7)]).toEqual([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
     expect([view.getUint16(16, true), view.getUint16(18, true)]).toEqual([2, number]);
-    expect(view.getBigUint64(24, true)).toBe(0x10002000n); // e_entry
+    expect(view.getBigUint64(24, true)).toBe(BigInt(0x10000000 + 2 * page)); // e_entry
     const segments = [0, 1, 2].map((index) => [0, 4].map((at) => view.getUint32(64 + index * 56 + at, true)));
     expect(segments).toEqual([[1, 6], [1, 5], [0x6474e551, 6]]);
-    expect(file.subarray(4096)).toEqual(bytes);
+    for (const index of [0, 1]) {
+      const [offset, address] = [8, 16].map((at) => view.getBigUint64(64 + index * 56 + at, true));
+      expect([offset, address].map((value) => (value ?? 1n) % BigInt(page))).toEqual([0n, 0n]);
+    }
+    expect(file.subarray(page)).toEqual(bytes);
   }
 });

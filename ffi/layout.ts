@@ -4,14 +4,18 @@
  */
 import { lowerHalf, upperHalf } from "./assembler.ts";
 import { type Argument, type Call, isCall, type SyscallProgram } from "./program.ts";
+import type { Machine } from "./syscalls.ts";
 
-const PAGE = 4096;
+/** The largest page that a kernel of the machine can have (arm64: 4, 16 or 64 KiB), for memory that is protected by pages. */
+export const LARGEST_PAGE: Readonly<Record<Machine, number>> = { x64: 4096, arm64: 65536 };
 export const WORD = 8;
 /** The status words: 1 + the index of the failed call among the calls, and its result. */
 export const STATUS_WORDS = 2;
 /** Bytes of code that one item can take at most, apart from tolerated errnos (see the assemblers). */
 const CODE_PER_ITEM = 240;
 const CODE_PER_ERRNO = 24;
+/** What stands before and behind the items. */
+const CODE_AROUND = 4096;
 /** A change of failure mode adds one more tail. */
 const CODE_PER_TAIL = 128;
 
@@ -69,10 +73,11 @@ class Space {
 }
 
 /** Gives everything its place. Throws for names that are not there, or there twice. */
-export function layOut(program: SyscallProgram): Layout {
+export function layOut(program: SyscallProgram, machine: Machine): Layout {
+  const page = LARGEST_PAGE[machine];
   const calls: Call[] = [];
   const results: Record<string, number> = {};
-  let code = PAGE;
+  let code = CODE_AROUND;
   let aborts = false;
   for (const item of program.items) {
     code += CODE_PER_ITEM;
@@ -101,8 +106,8 @@ export function layOut(program: SyscallProgram): Layout {
     for (const argument of call.args) if (typeof argument === "object") place(argument, giving);
   }
   const abortTextAt = aborts ? space.take(ABORT_TEXT.length) : 0;
-  const codeAt = (space.size + PAGE - 1) & ~(PAGE - 1);
-  const size = codeAt + ((code + PAGE - 1) & ~(PAGE - 1));
+  const codeAt = (space.size + page - 1) & ~(page - 1);
+  const size = codeAt + ((code + page - 1) & ~(page - 1));
   return { calls, results, params: giving.params, buffers, placeOf: giving.placeOf, abortTextAt, codeAt, size };
 }
 

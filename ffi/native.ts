@@ -204,7 +204,7 @@ const DOING = { operation: "map memory for", subject: "a system call program" };
 function assembleHere(asked: SyscallProgram): Mapped {
   const program = rewritten(asked, "ours");
   if (observer) observer(program);
-  const layout = layOut(program);
+  const layout = layOut(program, MACHINE);
   const flags = MAP_SHARED | MAP_ANONYMOUS;
   const base = check(syscall("mmap", 0, layout.size, PROT_READ | PROT_WRITE, flags, -1, 0), DOING);
   const memory = viewMemory(base, layout.size);
