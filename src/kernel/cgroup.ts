@@ -175,7 +175,7 @@ function make({ version, mountPoint, path, writes }: CgroupDirectory): void {
     const needed = new Set(writes.map(({ controller }) => controller));
     // Version 2 hands a controller down one level at a time, from groups without processes of their own.
     if (needed.size > 0) makeDirectory(parent);
-    for (const controller of needed) for (const above of [mountPoint, parent]) enable(above, controller);
+    for (const controller of needed) handDown(controller, [mountPoint, parent]);
   }
   try {
     makeDirectory(path);
@@ -202,10 +202,19 @@ function limit(
   if (members !== path) makeDirectory(members);
 }
 
-function enable(path: string, controller: string): void {
-  const file = `${path}/cgroup.subtree_control`;
-  if (readText(file).trim().split(" ").includes(controller)) return;
-  writeText(file, `+${controller}`);
+/**
+ * Has a group, and the one below it, hand a controller down. Where the lower one refuses, the upper one is as before:
+ * a group with processes of its own would have become one whose children can have none (cgroups(7), "threaded").
+ */
+function handDown(controller: string, groups: readonly [upper: string, lower: string]): void {
+  using failed = new UndoStack();
+  for (const group of groups) {
+    const file = `${group}/cgroup.subtree_control`;
+    if (readText(file).trim().split(" ").includes(controller)) continue;
+    writeText(file, `+${controller}`);
+    failed.defer(() => writeText(file, `-${controller}`));
+  }
+  failed.move();
 }
 
 /** Writes a file that the kernel may not have (ENOENT; EACCES, which is what opening O_WRONLY a missing one may give). */
