@@ -9,9 +9,12 @@ import { isList, isMap, isTrue, sortedKeys, type Value } from "./value.ts";
 /** How a list of nodes ended. */
 type Outcome = "done" | "break" | "continue";
 
-/** The template's output for the value. Throws a {@link TemplateError}. */
-export function executeTemplate(template: Template, dot: Value): string {
-  const execution = new Execution(template);
+/**
+ * The template's output for the value; for a table's headings, functions that change a text leave it as it is. Throws a
+ * {@link TemplateError}.
+ */
+export function executeTemplate(template: Template, dot: Value, { isHeading = false } = {}): string {
+  const execution = new Execution(template, isHeading);
   const data = dot ?? undefined;
   execution.declare("$", data);
   run(execution, template.body, data);
@@ -67,6 +70,7 @@ function runRange(execution: Execution, range: Branch, dot: Value): Outcome {
   let isEmpty = true;
   for (const [key, element] of elementsOf(execution, range, value)) {
     isEmpty = false;
+    execution.step();
     const outcome = execution.nested(() => {
       setRangeVariables(execution, range.pipeline, key, element);
       return run(execution, range.body, element);

@@ -1,6 +1,7 @@
 /** The value of a pipeline: commands, operands, fields and calls. */
-import { type Execution } from "./execution.ts";
-import { callFunction, findFunction, type Parameter } from "./functions.ts";
+import { didYouMean } from "../suggest.ts";
+import type { Execution } from "./execution.ts";
+import { callFunction, findFunction, leavesHeadings, type Parameter } from "./functions.ts";
 import type { Command, Operand, Pipeline } from "./node.ts";
 import { TemplateError } from "./template_error.ts";
 import { isList, isMap, isTrue, Struct, typeName, type Value } from "./value.ts";
@@ -93,10 +94,14 @@ function fieldOf(execution: Execution, value: Value, name: string, hasArguments:
   }
   if (!(value instanceof Struct)) throw execution.error(`can't evaluate field ${name} in type ${typeName(value)}`);
   if (!value.fields.has(name)) {
-    throw execution.error(`there is no field ${name}, there are ${[...value.fields.keys()].join(", ")}`);
+    throw execution.error(noField(name, [...value.fields.keys()]));
   }
   if (hasArguments) throw execution.error(`${name} has arguments but cannot be invoked as function`);
   return value.fields.get(name);
+}
+
+function noField(name: string, names: readonly string[]): string {
+  return `there is no field ${name}${didYouMean(name, names) || `, there are ${names.join(", ")}`}`;
 }
 
 interface Call {
@@ -111,9 +116,11 @@ function call(place: Place, { name, rest, text, handed }: Call): Value {
   const { execution } = place;
   execution.at = name;
   const { parameters, variadic } = findFunction(name);
+  const isLeft = execution.isHeading && leavesHeadings(name);
   checkCount(execution, { name, count: rest.length + handed.length, written: rest.length });
   const parameterAt = (i: number): Parameter => {
-    return parameters[variadic ? Math.min(i, parameters.length - 1) : i] ?? "any";
+    // (A heading is a text, whatever its field is.)
+    return isLeft ? "any" : parameters[variadic ? Math.min(i, parameters.length - 1) : i] ?? "any";
   };
   const args: Value[] = [];
   for (const [i, operand] of rest.entries()) {
@@ -124,7 +131,7 @@ function call(place: Place, { name, rest, text, handed }: Call): Value {
   }
   for (const value of handed) args.push(checkType(execution, value, parameterAt(rest.length)));
   try {
-    return callFunction(name, args);
+    return isLeft ? args[0] : callFunction(name, args);
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     execution.at = text;

@@ -12,6 +12,7 @@ const LONGEST = 1 << 26;
 
 export class Execution {
   readonly template: Template;
+  readonly isHeading: boolean;
   /** What is being evaluated, for an error. */
   at = "";
   readonly #variables: { readonly name: string; value: Value }[] = [];
@@ -20,8 +21,9 @@ export class Execution {
   #steps = 0;
   #depth = 0;
 
-  constructor(template: Template) {
+  constructor(template: Template, isHeading: boolean) {
     this.template = template;
+    this.isHeading = isHeading;
   }
 
   get output(): string {

@@ -75,6 +75,11 @@ export function isFunction(name: string): boolean {
   return Object.hasOwn(FUNCTIONS, name);
 }
 
+/** Whether a table's heading shows nothing of the function: `{{upper .Name}}` has the heading of `{{.Name}}`. */
+export function leavesHeadings(name: string): boolean {
+  return ["json", "title", "lower", "upper", "truncate", "split", "join"].includes(name);
+}
+
 /** The function of that name; parsing has seen to it that there is one. */
 export function findFunction(name: string): TemplateFunction {
   const found = FUNCTIONS[name];

@@ -59,9 +59,9 @@ function emit(lexer: Lexer, kind: TokenKind, text: string): void {
 function lexText(lexer: Lexer): boolean {
   const { source, at } = lexer;
   const next = source.indexOf("{{", at);
-  let text = source.slice(at, next < 0 ? source.length : next);
-  if (next >= 0 && trimsLeft(source, next)) text = text.replace(/[ \t\r\n]+$/, "");
-  if (text !== "") emit(lexer, "text", text);
+  let end = next < 0 ? source.length : next;
+  if (next >= 0 && trimsLeft(source, next)) { while (end > at && SPACES.includes(source[end - 1] ?? "")) end--; }
+  if (end > at) emit(lexer, "text", source.slice(at, end));
   lexer.at = next < 0 ? source.length : next;
   return next >= 0;
 }
