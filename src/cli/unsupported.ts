@@ -24,11 +24,9 @@ export function unsupportedFlags(command: string): readonly string[] {
     case "run":
       return unsupportedRunFlags();
     case "net ls":
-      return ["--filter", "-f", "--no-trunc"];
+      return ["--filter", "-f"];
     case "net inspect":
       return ["--verbose", "-v"];
-    case "version":
-      return ["--format", "-f"];
     case "completion":
       return ["--no-descriptions"];
     default:

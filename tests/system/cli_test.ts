@@ -1,6 +1,6 @@
 /** Wrong input and the commands that touch nothing, through the built binary: no lab is needed for either. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { LabTerminal } from "../lab/process.ts";
@@ -39,8 +39,6 @@ describe("wrong input gets one clear sentence, exit code 125, and changes nothin
     [["net", "inti"], "\"inti\" is not a command of 'skdocker net', did you mean init?"],
     [["net", "ls", "--filter", "name=x"], "--filter is not supported yet"],
     [["net", "inspect", "-v"], "-v is not supported yet"],
-    [["version", "--format", "json"], "--format is not supported yet"],
-    [["info", "--format", "yaml"], "--format yaml is not supported yet, use json"],
     [["container", "run", "busybox"], "'skdocker container' is not supported yet"],
     [["--root=", "info"], 'invalid argument "" for --root: not a directory'],
     [["run", "--network", "bridge,ip=172.16.0.8", "--ip", "172.16.0.9", "busybox"], "--ip cannot be used with"],
@@ -49,7 +47,6 @@ describe("wrong input gets one clear sentence, exit code 125, and changes nothin
     [["run", "--security-opt", "no-new-privileges=maybe", "busybox"], '"maybe" is neither true nor false'],
     [["net", "ls", "x"], "\"skdocker net ls\" accepts no arguments, see 'skdocker net ls --help'"],
     [["net", "reset", "--force"], "--force says nothing without --purge"],
-    [["net", "ls", "--format", "{{.Name}}"], "--format {{.Name}} is not supported yet, use json"],
     [["version", "--licence"], "unknown flag: --licence, did you mean --licenses?"],
     [["completion", "tcsh"], 'no completion for the shell "tcsh", use bash, fish or zsh'],
     [["help", "rnu"], '"rnu" is neither a command nor a directory, did you mean run?'],
@@ -143,6 +140,44 @@ describe("help and version", () => {
     const unread = run(["bash", "-c", `(trap '' PIPE; sleep 0.2; ${BINARY} --help; echo $? >&2) | true`]);
     expect(unread.stderr).toBe("141\n");
   });
+});
+
+describe("--format", () => {
+  const say = (...words: string[]) => skdocker(...ROOTS, ...words);
+
+  test("prints what a Go template makes of the version", () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dir, "../../package.json"), "utf8"));
+    expect(say("version", "--format", "{{.Client.Version}}")).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+    expect(JSON.parse(say("version", "-f", "json").stdout)).toMatchObject({
+      Client: { Version: version },
+      Server: null,
+    });
+    expect(say("version", "-f", "{{if .Server}}daemon{{else}}none{{end}}").stdout).toBe("none\n");
+  });
+
+  // docker's exit codes: 64 for a template that cannot be parsed, 1 for one that cannot be executed.
+  const wrong: [number, string[], string][] = [
+    [64, ["version", "-f", "{{"], "template parsing error: unclosed action"],
+    [64, ["info", "-f", "{{nope .}}"], 'template parsing error: function "nope" not defined'],
+    [64, ["net", "inspect", "-f", "{{end}}"], "template parsing error: unexpected {{end}}"],
+    [1, ["net", "ls", "--format", "table {{.Name"], "template parsing error: unclosed action"],
+    [
+      1,
+      ["version", "-f", "{{.Client.Verion}}"],
+      "at <.Client.Verion>: there is no field Verion, did you mean Version?",
+    ],
+    [1, ["version", "-f", "{{.Server.Version}}"], "nil pointer evaluating interface {}.Version"],
+    [64, ["version", "-f", `{{${"(".repeat(10_000)}}}`], "template parsing error: nested more than 100 levels deep"],
+  ];
+  for (const [code, words, sentence] of wrong) {
+    test(`refuses ${words.join(" ").slice(0, 60)}`, () => {
+      const said = say(...words);
+      expect(said.stderr).toContain(sentence);
+      expect(said.stderr.trimEnd().split("\n")).toHaveLength(1);
+      expect([said.code, said.stdout]).toEqual([code, ""]);
+      expect(readdirSync(directory)).toEqual([]);
+    });
+  }
 });
 
 describe("nothing of the directory skdocker stands in is read", () => {

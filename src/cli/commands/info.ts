@@ -1,5 +1,4 @@
 import { pathsOf } from "../../store/paths.ts";
-import { UserError } from "../../user_error.ts";
 import { defineCommand } from "../command.ts";
 import { formatFacts } from "../facts.ts";
 import { print } from "../output.ts";
@@ -9,15 +8,25 @@ export const info = defineCommand({
   group: "Common Commands",
   summary: "Show the host, and which kernel features are used or missing",
   usage: "[OPTIONS]",
-  flags: { format: { kind: "string", short: "f", placeholder: "json", help: "How to print", completes: ["json"] } },
+  flags: {
+    format: {
+      kind: "string",
+      short: "f",
+      placeholder: "json|TEMPLATE",
+      help: "Print JSON, or what a Go template makes of it",
+      completes: ["json"],
+    },
+  },
   arity: { least: 0, most: 0 },
   needsRoot: true,
-  examples: [{ line: "skdocker info", says: "What this host can do" }],
+  examples: [
+    { line: "skdocker info", says: "What this host can do" },
+    { line: "skdocker info --format '{{.KernelVersion}}'", says: "The kernel's version alone" },
+  ],
   async run({ values, globals }) {
     const { format } = values;
-    if (format !== undefined && format !== "json") {
-      throw new UserError(`--format ${format} is not supported yet, use json`);
-    }
+    const isTemplate = format !== undefined && format !== "json";
+    const show = isTemplate ? (await import("../template/format.ts")).readFormat(format) : undefined;
     const { hostFacts } = await import("../../host/facts.ts");
     const { summary } = await import("../../network/summary.ts");
     const { networkFeatures } = await import("../../network/kernel_features.ts");
@@ -27,7 +36,20 @@ export const info = defineCommand({
       ...host,
       kernelFeatures: { ...networkFeatures(), ...kernelFeatures },
     };
-    print(format === "json" ? `${JSON.stringify(facts)}\n` : formatFacts(facts, 0));
+    if (show !== undefined) print(show(dockerFields(facts)));
+    else print(format === "json" ? `${JSON.stringify(facts)}\n` : formatFacts(facts, 0));
     return 0;
   },
 });
+
+/** For templates: each fact with a capital, as `.KernelVersion`, and what docker has another name for. */
+function dockerFields(facts: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const fields = Object.entries(facts).map(([name, value]) => [name.charAt(0).toUpperCase() + name.slice(1), value]);
+  return {
+    ...Object.fromEntries(fields),
+    ContainersRunning: facts["containers"],
+    DockerRootDir: facts["dataRoot"],
+    IPv4Forwarding: facts["ipForwarding"] === "1",
+    OSType: "linux",
+  };
+}

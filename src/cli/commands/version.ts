@@ -6,9 +6,21 @@ export const version = defineCommand({
   group: "Common Commands",
   summary: "Show the version",
   usage: "[OPTIONS]",
-  flags: { licenses: { kind: "boolean", help: "Print the licences of everything inside skdocker" } },
+  flags: {
+    format: {
+      kind: "string",
+      short: "f",
+      placeholder: "json|TEMPLATE",
+      help: "Print JSON, or what a Go template makes of it",
+      completes: ["json"],
+    },
+    licenses: { kind: "boolean", help: "Print the licences of everything inside skdocker" },
+  },
   arity: { least: 0, most: 0 },
-  examples: [{ line: "skdocker version --licenses", says: "MIT, GPL-2 and where to get busybox' source" }],
+  examples: [{ line: "skdocker version --format '{{.Client.Version}}'", says: "The version alone" }, {
+    line: "skdocker version --licenses",
+    says: "MIT, GPL-2 and where to get busybox' source",
+  }],
   async run({ values }) {
     if (values.licenses) {
       const { licenses } = await import("#licenses");
@@ -17,8 +29,16 @@ export const version = defineCommand({
       return 0;
     }
     const [number, commit] = build();
+    const arch = process.arch === "x64" ? "amd64" : process.arch;
+    if (values.format !== undefined) {
+      const { readFormat } = await import("../template/format.ts");
+      // docker's names; without a daemon there is no server to have any.
+      const client = { Version: number, GitCommit: commit, Runtime: `Bun ${Bun.version}`, Os: "linux", Arch: arch };
+      print(readFormat(values.format)({ Client: client, Server: null }));
+      return 0;
+    }
     print(`Version:     ${number}\nGit commit:  ${commit}\nRuntime:     Bun ${Bun.version}\n`);
-    print(`OS/Arch:     linux/${process.arch === "x64" ? "amd64" : process.arch}\n`);
+    print(`OS/Arch:     linux/${arch}\n`);
     return 0;
   },
 });
