@@ -234,3 +234,23 @@ test("one start after another finds the network healthy and changes nothing of i
   expect(generation()).toBe(first as string);
   await until("the links to be gone", () => difference(before, lab.snapshot()).length === 0);
 });
+
+test("net ls, net inspect and info print what a Go template makes of them", async () => {
+  using lab = Lab.create();
+  const shell = new ContainerShell(lab, "--name", "web");
+  const address = await shell.address();
+  const say = (...words: string[]) => lab.output([lab.binary, ...words]);
+  expect(say("net", "ls", "--format", "table {{.Name}}\\t{{.Subnet}}\\t{{.Containers}}")).toBe(
+    "NAME      SUBNET          CONTAINERS\n" +
+      "bridge    172.16.0.0/16   1\nhost                      0\nnone                      0\nptp                       0\n",
+  );
+  const rows = say("net", "ls", "--format", "json").trimEnd().split("\n").map((line) => JSON.parse(line));
+  expect(rows[0]).toMatchObject({ ID: "bridge", Name: "bridge", Driver: "bridge", Scope: "local", Containers: 1 });
+  expect(say("net", "ls", "-q", "--format", "{{.Driver}}")).toBe("bridge\nhost\nnone\nptp\n");
+  const inspect = (format: string) => say("net", "inspect", "bridge", "-f", format);
+  expect(inspect("{{range .Containers}}{{.Name}}={{.IPv4Address}}{{end}}")).toBe(`web=${address}/16\n`);
+  expect(inspect("{{(index .IPAM.Config 0).Gateway}} {{.Labels.none}}")).toBe("172.16.0.1 <no value>\n");
+  expect(inspect(`{{index .Options "com.docker.network.bridge.name"}}`)).toBe("skbr0\n");
+  expect(say("info", "-f", "{{.OSType}} {{.Containers}} {{.KernelFeatures.overlay}}")).toBe("linux 1 present\n");
+  await shell.exit();
+});

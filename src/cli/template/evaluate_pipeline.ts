@@ -32,14 +32,8 @@ interface Place {
 }
 
 function evaluateCommand(place: Place, { first, rest, text }: Command, handed: Handed): Value {
-  const { execution } = place;
   if (first.kind === "function") return call(place, { name: first.name, rest, text, handed });
-  const hasArguments = rest.length > 0 || handed.length > 0;
-  if (first.kind === "nil") {
-    execution.at = first.text;
-    throw execution.error("nil is not a command");
-  }
-  return evaluateOperand(place, first, hasArguments);
+  return evaluateOperand(place, first, rest.length > 0 || handed.length > 0);
 }
 
 /** The value of an operand; only a function takes arguments. */
@@ -72,7 +66,8 @@ function evaluateSimple({ execution, dot }: Place, operand: Operand): Value {
     case "pipeline":
       return evaluatePipeline(execution, operand, dot);
     default:
-      return null;
+      // (As an argument it is known, see evaluateArgument.)
+      throw execution.error("nil is not a command");
   }
 }
 

@@ -47,7 +47,8 @@ function formatPart(part: Value, directive: Directive): string {
 /** `%!d(string=hi)` */
 function bad(value: Value, directive: Directive): string {
   if (value === undefined || value === null) return `%!${directive.verb}(<nil>)`;
-  return `%!${directive.verb}(${typeName(value)}=${formatVerb(value, { ...directive, verb: "v", sharp: false })})`;
+  const plain = { ...directive, verb: "v", sharp: false };
+  return `%!${directive.verb}(${typeName(value)}=${formatParts(value, (part) => formatPart(part, plain))})`;
 }
 
 /** To the width, which counts characters. */
@@ -109,7 +110,7 @@ function signOf(isNegative: boolean, { plus, space }: Directive): string {
 }
 
 function unicode(value: bigint, point: number, sharp: boolean): string {
-  const code = `U+${value.toString(16).toUpperCase().padStart(4, "0")}`;
+  const code = `U+${BigInt.asUintN(64, value).toString(16).toUpperCase().padStart(4, "0")}`;
   const character = String.fromCodePoint(point);
   return sharp && isPrintable(character) ? `${code} '${character}'` : code;
 }
