@@ -1,6 +1,6 @@
 /** Go's fmt.Sprintf, Sprint and Sprintln. */
 import { formatValue } from "./print.ts";
-import { type Value } from "./value.ts";
+import type { Value } from "./value.ts";
 import { type Directive, formatVerb, withType } from "./verb.ts";
 
 /** The widest that a width or precision may be, as in Go. */
@@ -33,29 +33,31 @@ export function sprintf(format: string, values: readonly Value[]): string {
 function formatDirective(groups: Record<string, string | undefined>, given: Arguments): string {
   const { flags = "", first, width, precision, second, verb } = groups;
   // (Go forbids a place before a number: it belongs to a `*` or to the verb.)
-  let hasPlace = place(first, given) && !(first !== undefined && (/^\d/.test(width ?? "") || precision !== undefined));
-  let complaint = "";
-  const measure = (text: string | undefined, bad: string): number | undefined => {
-    if (text === "") return 0;
-    if (text === undefined || text !== "*") return text === undefined ? undefined : Number(text);
-    const taken = given.values[given.next++];
-    if (typeof taken === "bigint" && taken <= WIDEST && taken >= -WIDEST) return Number(taken);
-    complaint += bad;
-    return undefined;
-  };
-  const wide = measure(width, "%!(BADWIDTH)");
-  const exact = measure(precision?.slice(1), "%!(BADPREC)");
-  hasPlace = place(second, given) && hasPlace;
+  const isMisplaced = first !== undefined && (precision !== undefined || (width !== undefined && width !== "*"));
+  const isFirstThere = goTo(first, given);
+  const wide = measure(width, "WIDTH", given);
+  const exact = measure(precision?.slice(1), "PREC", given);
+  const isSecondThere = goTo(second, given);
+  const complaint = wide.complaint + exact.complaint;
   if (verb === undefined) return `${complaint}%!(NOVERB)`;
   if (verb === "%") return `${complaint}%`;
-  if (!hasPlace) return `${complaint}%!${verb}(BADINDEX)`;
+  if (isMisplaced || !isFirstThere || !isSecondThere) return `${complaint}%!${verb}(BADINDEX)`;
   if (given.next >= given.values.length) return `${complaint}%!${verb}(MISSING)`;
-  // (The value is there, if only as a missing key's.)
-  return complaint + formatVerb(given.values[given.next++], directive(flags, verb, { wide, exact }));
+  const value = given.values[given.next++];
+  return complaint + formatVerb(value, directive(flags, verb, { wide: wide.number, exact: exact.number }));
+}
+
+/** A width or precision: decimal, nothing, or for `*` the next value. */
+function measure(text: string | undefined, name: string, given: Arguments): { number?: number; complaint: string } {
+  if (text === undefined) return { complaint: "" };
+  if (text !== "*") return { number: Number(text), complaint: "" };
+  const taken = given.values[given.next++];
+  const isUsable = typeof taken === "bigint" && taken <= WIDEST && taken >= -WIDEST;
+  return isUsable ? { number: Number(taken), complaint: "" } : { complaint: `%!(BAD${name})` };
 }
 
 /** Goes to the value that `[2]` names. Returns false where there is none. */
-function place(text: string | undefined, given: Arguments): boolean {
+function goTo(text: string | undefined, given: Arguments): boolean {
   if (text === undefined) return true;
   given.reordered = true;
   const number = /^\[(\d+)\]$/.exec(text)?.[1];
