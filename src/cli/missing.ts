@@ -11,6 +11,9 @@ export function missingFeature(error: unknown): string | undefined {
     const kind = error.subject.startsWith("veth") ? "veth" : "bridge";
     return `this kernel has no ${kind} links, is the module "${kind}" there?`;
   }
+  if (isKernelError(error, "EINVAL") && error.operation === "change the root to") {
+    return "is the host's own root the initial ramfs? pivot_root(2) cannot leave that";
+  }
   if (isKernelError(error, "EACCES") && error.subject === "an executable file in memory") {
     return "containers of files that are not skdocker's own need one, set the sysctl vm.memfd_noexec to 0 or 1";
   }

@@ -16,6 +16,7 @@ test("what a kernel lacks is named, with the module that would bring it", () => 
     [refusal("create table", "inet skdocker", "EOPNOTSUPP"), 'no nf_tables, is the module "nf_tables" there?'],
     [refusal("change", "the nftables rule set", "EOPNOTSUPP"), "no nf_tables"],
     [refusal("open", "a netfilter socket", "EPROTONOSUPPORT"), "no nf_tables"],
+    [refusal("change the root to", "the container's root file system", "EINVAL"), "the initial ramfs"],
     [refusal("open", "a path", "ENOSYS"), "this kernel is too old, Linux 5.10 is needed"],
   ];
   for (const [error, words] of cases) {

@@ -43,6 +43,7 @@ function clearOne(paths: Paths, held: HeldRecord): unknown[] {
   const { id, name, attachment, directory, rootfs } = held.record;
   const networks = attachment ? [attachment.network] : ["bridge", "ptp"];
   const failures = goThrough([
+    () => findCgroup(id).kill(), // first, for a process that is frozen with its group ends no sooner
     () => endProcess(held.record),
     () => findCgroup(id).remove(),
     () => attachment && removeLeftovers(attachment),

@@ -86,9 +86,10 @@ export class Cgroup {
     for (;;) {
       const members = this.members();
       if (members.length === 0) return true;
-      if (!killAll(members, deadline)) return false;
+      for (const pid of members) signalMember(pid);
       // A frozen process of version 1 dies only when it thaws.
       for (const { path, version } of this.#directories) if (version === 1) tryWrite(`${path}/freezer.state`, "THAWED");
+      if (!awaitEnds(members, deadline)) return false;
     }
   }
 
@@ -152,11 +153,14 @@ export function findCgroup(id: string): Cgroup {
   return new Cgroup(directories);
 }
 
-/** Removes our own directory from every hierarchy; one that still holds a container's group stays. */
+/**
+ * Removes our own directory from every hierarchy; one that still holds a container's group stays, and one that lies in a
+ * hierarchy which is read-only now.
+ */
 export function removeCgroupParents(): void {
   const { unified, legacy } = cgroupHierarchies();
   for (const mountPoint of new Set([unified, ...Object.values(legacy)])) {
-    if (mountPoint !== undefined) tryRemove(`${mountPoint}/${CGROUP_PARENT}`);
+    if (mountPoint !== undefined) tryRemove(`${mountPoint}/${CGROUP_PARENT}`, "EROFS");
   }
 }
 
@@ -203,14 +207,18 @@ function limit(
 }
 
 /**
- * Has a group, and the one below it, hand a controller down. Where the lower one refuses, the upper one is as before:
- * a group with processes of its own would have become one whose children can have none (cgroups(7), "threaded").
+ * Has a group, and the one below it, hand a controller down; where the lower one refuses, the upper one is as before.
+ * Throws a {@link UserError} for a group that has processes of its own and is not the root: some controllers refuse it,
+ * others make it one whose children can have no process any more (cgroups(7), "Threaded subtrees").
  */
 function handDown(controller: string, groups: readonly [upper: string, lower: string]): void {
   using failed = new UndoStack();
   for (const group of groups) {
     const file = `${group}/cgroup.subtree_control`;
     if (readText(file).trim().split(" ").includes(controller)) continue;
+    if (pathStatus(`${group}/cgroup.type`) && readText(`${group}/cgroup.procs`) !== "") {
+      throw new UserError(`Processes are in the control group ${group}, so no container below it can be limited`);
+    }
     writeText(file, `+${controller}`);
     failed.defer(() => writeText(file, `-${controller}`));
   }
@@ -241,14 +249,14 @@ function subdirectories(path: string): string[] {
   return readDirectory(directory.fd, path).filter((name) => pathStatus(`${path}/${name}`)?.type === "directory");
 }
 
-/** Kills processes and waits for them: their pidfds say when they have left the group. */
-function killAll(pids: readonly number[], deadline: number): boolean {
-  for (const pid of pids) {
-    if (pid === 0) continue; // a process that this pid namespace cannot see
-    using pidfd = openPidfd(pid);
-    if (!pidfd) continue;
-    signalPidfd(pidfd.fd, SIGKILL);
-  }
+function signalMember(pid: number): void {
+  if (pid === 0) return; // a process that this pid namespace cannot see
+  using pidfd = openPidfd(pid);
+  if (pidfd) signalPidfd(pidfd.fd, SIGKILL);
+}
+
+/** Waits for killed processes: their pidfds say when they have left the group. */
+function awaitEnds(pids: readonly number[], deadline: number): boolean {
   for (const pid of pids) {
     using pidfd = openPidfd(pid);
     if (pidfd && !awaitEnd(pidfd.fd, deadline - performance.now())) return false;
@@ -256,12 +264,12 @@ function killAll(pids: readonly number[], deadline: number): boolean {
   return performance.now() < deadline;
 }
 
-function tryRemove(path: string): boolean {
+function tryRemove(path: string, ...tolerated: readonly "EROFS"[]): boolean {
   try {
     removeDirectory(path);
     return true;
   } catch (error) {
-    if (isKernelError(error, "EBUSY", "ENOTEMPTY")) return false;
+    if (isKernelError(error, "EBUSY", "ENOTEMPTY", ...tolerated)) return false;
     throw error;
   }
 }

@@ -382,6 +382,7 @@ describe("the control group", () => {
       expect([code, stdout]).toEqual([125, ""]);
       expect(stderr).toMatch(/^skdocker: Cannot [^\n;]+: EROFS \(Read-only file system\)\n$/);
       await other.unchanged(before);
+      expect(other.skdocker("net", "reset", "--purge")).toMatchObject({ code: 0, stderr: "" });
     },
   );
 });

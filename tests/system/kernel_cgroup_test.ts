@@ -1,6 +1,6 @@
 /** Control groups on this machine: made, limited, joined at birth, killed, removed. */
 import { afterEach, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { execTail, spawnChild } from "../../ffi/clone.ts";
 import { syscall } from "../../ffi/libc.ts";
 import { type Cgroup, createCgroup, findCgroup, removeCgroupParents } from "../../src/kernel/cgroup.ts";
@@ -63,6 +63,28 @@ test("all members are killed, those that fork as well, before it is said that th
   expect(cgroup.kill()).toBe(true);
   expect(cgroup.members()).toEqual([]);
   expect(await shell.exited).toBe(137);
+});
+
+test("members that are frozen are killed, too, in either version", async () => {
+  const group = id();
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n").map((line) => line.split(" "));
+  const freezer = mounts.find((words) => words.includes("cgroup") && words.at(-1)?.includes("freezer"))?.[4];
+  const unified = mounts.find((words) => words.includes("cgroup2"))?.[4];
+  const paths = [freezer, unified].filter((mount) => mount !== undefined).map((mount) => `${mount}/skdocker/${group}`);
+  expect(paths).not.toBeEmpty();
+  for (const path of paths) {
+    mkdirSync(path, { recursive: true });
+    const cgroup = findCgroup(group);
+    made.push(cgroup);
+    const shell = joined(cgroup, "echo up; sleep 100 & wait");
+    await shell.stdout.getReader().read();
+    const [file, word] = path.startsWith(`${freezer}/`) ? ["freezer.state", "FROZEN"] : ["cgroup.freeze", "1"];
+    writeFileSync(`${path}/${file}`, word);
+    expect(cgroup.kill()).toBe(true);
+    expect(cgroup.members()).toEqual([]);
+    expect(await shell.exited).toBe(137);
+    cgroup.remove();
+  }
 });
 
 test("a group that is removed while processes are in it, and groups below it, goes all the same", async () => {
