@@ -230,6 +230,10 @@ export function mapImage(image: ProgramImage): NativeProgram | undefined {
   return new NativeProgram({ base, memory, places: image, calls: [] });
 }
 
+/**
+ * Once for each mapping: what is written after this is not executed for certain on arm64, where the kernel makes the
+ * instruction cache follow when a page becomes executable for the first time.
+ */
 function makeExecutable(base: number, { codeAt, size }: Places): void {
   const result = syscall("mprotect", base + codeAt, size - codeAt, PROT_READ | PROT_EXEC);
   check(result, { operation: "make executable", subject: "a system call program" });

@@ -86,8 +86,8 @@ export class PumpedStdio implements ContainerStdio {
     return output;
   }
 
-  resized(): void {
-    // Without a terminal inside there is nothing to tell.
+  resized(): boolean {
+    return false;
   }
 
   /** The end of each stream comes by itself, unless somebody outside was given the container's end of it. */

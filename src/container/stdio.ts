@@ -23,8 +23,8 @@ export interface ContainerStdio extends Disposable {
   childStarted(): void;
   /** Begins to move bytes. */
   attach(reactor: Reactor): void;
-  /** Our terminal has another size now (SIGWINCH). */
-  resized(): void;
+  /** Our terminal has another size now (SIGWINCH). False where the container has no terminal that could learn of it. */
+  resized(): boolean;
   /** After the container has ended: moves on, and says whether every byte it wrote has been delivered. */
   drained(): boolean;
 }
@@ -60,7 +60,7 @@ export function handedStdio({ interactive }: { interactive: boolean }): Containe
     owned: [],
     childStarted: nothing,
     attach: nothing,
-    resized: nothing,
+    resized: () => false,
     drained: () => true,
     [Symbol.dispose]: nothing,
   };

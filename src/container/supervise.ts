@@ -64,8 +64,8 @@ export function supervise({ pidfd, stdio, signals, services }: Supervised): Exit
   reactor.add(signals.fd, {
     readable: () => {
       for (const signal of signals.read()) {
-        if (signal === SIGWINCH) stdio.resized();
-        else signalPidfd(pidfd, signal);
+        // A terminal of the container's tells it by itself.
+        if (signal !== SIGWINCH || !stdio.resized()) signalPidfd(pidfd, signal);
       }
     },
   });

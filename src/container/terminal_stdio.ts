@@ -50,9 +50,10 @@ export class TerminalStdio implements ContainerStdio {
   }
 
   /** Gives the container's terminal the size of ours, if we have one. */
-  resized(): void {
+  resized(): boolean {
     const ours = isTerminal(1) ? 1 : isTerminal(0) ? 0 : undefined;
     if (ours !== undefined && !this.#output.finished) setWindowSize(this.#master.fd, windowSize(ours));
+    return true;
   }
 
   /**

@@ -24,6 +24,7 @@ const FORWARDED = [
   25,
   26,
   27,
+  28,
   29,
   ...Array.from({ length: 31 }, (_, n) => 34 + n),
 ];
