@@ -107,8 +107,8 @@ export function planReadonlyPaths(paths: readonly string[], kernel: MountingKern
 }
 
 /**
- * The same by mount(2), as a person would type it. In a procfs that nobody has used yet a path of one name is what the
- * kernel has put there.
+ * The same by mount(2), as a person would type it. A path of one name in the mount of /proc or /sys itself is what the kernel
+ * has put there, or a volume that a link of the root file system has led there: then that becomes read-only.
  */
 function bindReadonly(path: string, { operation, subject }: CallNotes): Item[] {
   const { directory, name } = placeOf(path);

@@ -89,18 +89,28 @@ export function attach(mount: Argument, place: Place, notes: CallNotes): Call {
   return call("move_mount", [mount, EMPTY, directory, name, flags], notes);
 }
 
+/** This process's own descriptors, as procfs has them: taken before anything can be mounted on the way there. */
+const DESCRIPTORS = "own descriptors";
+
 /**
  * For a mount that the parent has taken on a kernel that changes no detached one (Linux before 5.12): makes it private and
- * gives it its flags, now that it is attached. mount(2) knows paths only; this one is the kernel's own.
+ * gives it its flags, now that it is attached. mount(2) knows paths only. This one is a single name in a directory of
+ * procfs that is held open: on a longer way a volume could lie, by a link of the root file system to /proc/1/fd, say, and
+ * have names of its own there that lead elsewhere.
  */
 export function settleLate(tree: number, flags: number | undefined, notes: CallNotes): Item[] {
   if (flags === undefined) return [];
-  const path = { text: `self/fd/${tree}` };
+  const path = { text: String(tree) };
   return [
-    call("fchdir", [mountAt("/proc")], notes),
+    call("fchdir", [{ result: DESCRIPTORS }], notes),
     call("mount", [0, path, 0, MS_REC | MS_PRIVATE, 0], notes),
     call("mount", [0, path, 0, MS_REMOUNT | MS_BIND | flags, 0], notes),
   ];
+}
+
+function takeDescriptors(proc: Argument): Item {
+  const notes = { operation: "open", subject: "the process's own descriptors" };
+  return call("openat", [proc, { text: "self/fd" }, O_PATH | O_DIRECTORY | O_CLOEXEC], { as: DESCRIPTORS, ...notes });
 }
 
 /** What the mounts of a spec need to know. */
@@ -130,6 +140,7 @@ function planMount(mount: SpecMount, inputs: MountInputs): ContainerStep {
   const prepared = placeFor(destination, inputs);
   items.push(...prepared.items, attach(tree ?? { result: name }, prepared.place, notes));
   if (tree !== undefined) items.push(...settleLate(tree, inputs.late.get(destination), notes));
+  if (destination === "/proc" && inputs.late.size > 0) items.push(takeDescriptors(mountAt(destination)));
   const words = options.filter((option) => option !== "bind" && option !== "rbind").join(",");
   const bind = options.includes("rbind") ? "--rbind" : "--bind";
   const kind = type === "bind" ? bind : `-t ${type}`;

@@ -43,7 +43,11 @@ function factsOf(request: RunRequest, { rootfs, names, cgroup, openFiles }: Plan
     openFilesLimit: openFiles,
     network: mode.kind === "host" ? "host" : shared === "" ? "new" : { path: shared },
     files: names.files,
-    cgroup: cgroup === null ? "none" : cgroup.legacyJoinPaths.length === 0 ? "unified" : { controllers: [] },
+    cgroup: cgroup === null || cgroup.joinPaths.length === 0
+      ? "none" // joined to nothing, it would see the caller's own group, which may be the host's root
+      : cgroup.legacyJoinPaths.length === 0
+      ? "unified"
+      : { controllers: [] },
     ...(request.privileged ? { devices: hostDevices() } : {}),
   };
 }

@@ -117,17 +117,20 @@ function planDirectory({ path, tree }: RootInputs & { kind: "directory" }): Cont
  */
 function planPivot(root: RootInputs): ContainerStep {
   const late = root.kind === "directory" ? root.late : undefined;
-  const pivot = { operation: "change the root to", subject: "the container's root file system" };
+  const subject = "the container's root file system";
+  const place = { operation: "put in place", subject };
+  const settle = { operation: "change the mount of", subject };
+  const pivot = { operation: "change the root to", subject };
   const items: Item[] = [
-    call("move_mount", [ROOT, EMPTY, AT_FDCWD, { text: "/" }, MOVE_MOUNT_F_EMPTY_PATH], pivot),
-    call("fchdir", [ROOT], pivot),
+    call("move_mount", [ROOT, EMPTY, AT_FDCWD, { text: "/" }, MOVE_MOUNT_F_EMPTY_PATH], place),
+    call("fchdir", [ROOT], place),
     ...(late === undefined ? [] : [
-      call("mount", [0, { text: "." }, 0, MS_REC | MS_PRIVATE, 0], pivot), // a shared one is refused
-      remountRoot(late, pivot),
+      call("mount", [0, { text: "." }, 0, MS_REC | MS_PRIVATE, 0], settle), // a shared one is refused
+      remountRoot(late, settle),
     ]),
     call("pivot_root", [{ text: "." }, { text: "." }], pivot),
     call("umount2", [{ text: "." }, MNT_DETACH], { operation: "give up", subject: "the host's mounts" }),
-    call("chdir", [{ text: "/" }], pivot),
+    call("chdir", [{ text: "/" }], place),
   ];
   return { group: "root", command: "cd /mnt && pivot_root . . && umount -l . && cd /", items };
 }

@@ -178,8 +178,10 @@ function make({ version, mountPoint, path, writes }: CgroupDirectory): void {
   if (version === 2) {
     const needed = new Set(writes.map(({ controller }) => controller));
     // Version 2 hands a controller down one level at a time, from groups without processes of their own.
-    if (needed.size > 0) makeDirectory(parent);
-    for (const controller of needed) handDown(controller, [mountPoint, parent]);
+    if (needed.size > 0) {
+      makeDirectory(parent);
+      handDown(needed, [mountPoint, parent]);
+    }
   }
   try {
     makeDirectory(path);
@@ -207,20 +209,22 @@ function limit(
 }
 
 /**
- * Has a group, and the one below it, hand a controller down; where the lower one refuses, the upper one is as before.
- * Throws a {@link UserError} for a group that has processes of its own and is not the root: some controllers refuse it,
- * others make it one whose children can have no process any more (cgroups(7), "Threaded subtrees").
+ * Has a group, and the one below it, hand controllers down; where one of them refuses, both are as before. Throws a
+ * {@link UserError} for a group that has processes of its own and is not the root: some controllers refuse it, others
+ * make it one whose children can have no process any more (cgroups(7), "Threaded subtrees").
  */
-function handDown(controller: string, groups: readonly [upper: string, lower: string]): void {
+function handDown(controllers: ReadonlySet<string>, groups: readonly [upper: string, lower: string]): void {
   using failed = new UndoStack();
   for (const group of groups) {
     const file = `${group}/cgroup.subtree_control`;
-    if (readText(file).trim().split(" ").includes(controller)) continue;
+    const handed = readText(file).trim().split(" ");
+    const missing = [...controllers].filter((controller) => !handed.includes(controller));
+    if (missing.length === 0) continue;
     if (pathStatus(`${group}/cgroup.type`) && readText(`${group}/cgroup.procs`) !== "") {
       throw new UserError(`Processes are in the control group ${group}, so no container below it can be limited`);
     }
-    writeText(file, `+${controller}`);
-    failed.defer(() => writeText(file, `-${controller}`));
+    writeText(file, missing.map((controller) => `+${controller}`).join(" "));
+    failed.defer(() => writeText(file, missing.map((controller) => `-${controller}`).join(" ")));
   }
   failed.move();
 }

@@ -100,10 +100,15 @@ export function isAnonymousPipe(fd: number): boolean {
   return filesystemStatus(fd)[STATFS.type] === PIPEFS_MAGIC;
 }
 
-/** MS_RDONLY, MS_NOSUID, MS_NODEV and MS_NOEXEC, as far as the mount has them that a descriptor stands on. */
+// include/linux/statfs.h: the lowest four (RDONLY, NOSUID, NODEV, NOEXEC) have the numbers of mount(2), the fifth has not.
+const ST_SAME = 0xf;
+const ST_NOSYMFOLLOW = 0x2000;
+const MS_NOSYMFOLLOW = 0x100;
+
+/** MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC and MS_NOSYMFOLLOW, as far as the mount has them that a descriptor stands on. */
 export function mountFlags(fd: number): number {
-  // Of the flags in include/linux/statfs.h these four have the numbers of mount(2).
-  return (filesystemStatus(fd)[STATFS.flags] as number) & 0xf;
+  const flags = filesystemStatus(fd)[STATFS.flags] as number;
+  return (flags & ST_SAME) | (flags & ST_NOSYMFOLLOW ? MS_NOSYMFOLLOW : 0);
 }
 
 function filesystemStatus(fd: number): Uint32Array {

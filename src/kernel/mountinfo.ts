@@ -1,8 +1,9 @@
 /** /proc/self/mountinfo, proc(5). Pure. */
 
-/** The mount points, in the order they were mounted. */
-export function mountPoints(mountinfo: string): string[] {
-  return mountinfo.split("\n").filter((line) => line !== "").map((line) => unescapePath(line.split(" ")[4] ?? ""));
+/** The mount points of what is mounted on a mount itself, by that one's id: what another mount hides is none of them. */
+export function mountsOn(mountId: number, mountinfo: string): string[] {
+  const fields = mountinfo.split("\n").map((line) => line.split(" "));
+  return fields.filter(([, parent]) => parent === String(mountId)).map((words) => unescapePath(words[4] ?? ""));
 }
 
 /** mountinfo writes space, tab, newline and backslash as three octal digits. */

@@ -85,7 +85,7 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
   // 2. An address nobody else has; the record says so before any link exists.
   const pool = pairs ?? bridgePool(bridge);
   const attaching = lease({ paths, record, options, pool, mtu: bridge.state.mtu });
-  undo.defer(() => releaseAddress(paths, record));
+  undo.defer(() => releaseAddress(paths, record.record.id, attaching.attachment));
   // 3. A namespace of its own, and sockets opened inside.
   const inside = await makeNamespace(executor, { listener, loopback: "up" });
   undo.defer(() => inside.close());
@@ -94,7 +94,7 @@ async function attachPair({ paths, record, options, listener }: AttachRequest): 
   const { attachment } = attaching;
   if (ptp) {
     await guardElements(executor, paths);
-    undo.defer(() => detachPair(executor, paths, ptp.planPtpDetach(attachment)));
+    undo.defer(() => detachPair(executor, { paths, record, steps: ptp.planPtpDetach(attachment) }));
   }
   undo.defer(() => removeIfJoined(executor, { paths, record }));
   undo.defer(() => executor.undo());
@@ -134,11 +134,15 @@ async function guardElements(executor: NetworkExecutor, paths: Paths): Promise<v
   executor.guardFirewall((send) => changeOwnElements(executor.nft, paths, send));
 }
 
-/** Under the lock, lest a reset that is at work puts back what goes here. */
-function detachPair(executor: NetworkExecutor, paths: Paths, steps: readonly NetworkStep[]): void {
+/** Under the lock, and off the record with it, lest a reset at work now, or before the record goes, puts it back. */
+function detachPair(
+  executor: NetworkExecutor,
+  { paths, record, steps }: { paths: Paths; record: HeldRecord; steps: readonly NetworkStep[] },
+): void {
   using _lock = takeLock(paths.networkLock, "shared");
   executor.run(steps);
   executor.keep();
+  record.update({ attachment: null });
 }
 
 /** BR_MAX_PORTS of net/bridge/br_private.h is 1,024, and no port has the number 0. */
@@ -222,10 +226,8 @@ export function describeAttachment(
   };
 }
 
-function releaseAddress(paths: Paths, record: HeldRecord): void {
-  const { id, attachment } = record.record;
-  if (!attachment) return;
-  releaseLease(paths, { network: attachment.network, owner: id, address: parseIpv4(attachment.ip) });
+function releaseAddress(paths: Paths, owner: string, { network, ip }: AttachmentRecord): void {
+  releaseLease(paths, { network, owner, address: parseIpv4(ip) });
 }
 
 /** The next container of that name is to find its address and MAC again. */

@@ -3,10 +3,10 @@
  * to the host's peer group, and what is mounted in the container would appear on the host.
  */
 import type { Descriptor } from "../kernel/descriptor.ts";
-import { mountFlags } from "../kernel/file_status.ts";
+import { fileStatus, mountFlags } from "../kernel/file_status.ts";
 import { openFile, pathOf, readText } from "../kernel/files.ts";
 import { MS_PRIVATE } from "../kernel/mount_flags.ts";
-import { mountPoints } from "../kernel/mountinfo.ts";
+import { mountsOn } from "../kernel/mountinfo.ts";
 import { changeMount, cloneMount } from "../kernel/mounts.ts";
 import { AT_FDCWD, O_PATH } from "../kernel/open_flags.ts";
 import { UserError } from "../user_error.ts";
@@ -46,14 +46,18 @@ export function takeMount(path: string, { directory, recursive = false, set, sub
   }
 }
 
-/** mount(2) changes one mount at a time, so what lies below would stay as it is: with its device nodes, say. */
+/**
+ * mount(2) changes one mount at a time, so what lies below would stay as it is: with its device nodes, say. Looked at after
+ * the copy was taken: who unmounts something in between is the host's root.
+ */
 function refuseNested(path: string, { directory, subject }: { directory: number | undefined; subject: string }): void {
   using place = openFile(path === "" ? "." : path, { directory: directory ?? AT_FDCWD, flags: O_PATH });
   const real = pathOf(place.fd);
   const below = real === "/" ? real : `${real}/`;
-  const nested = mountPoints(readText("/proc/self/mountinfo")).find((point) =>
-    point !== real && point.startsWith(below)
-  );
+  const { mountId } = fileStatus(place.fd);
+  const nested = mountsOn(mountId, readText("/proc/self/mountinfo")).find((point) => {
+    return point === real || point.startsWith(below);
+  });
   if (nested === undefined) return;
   throw new UserError(
     `Something is mounted below "${subject}", on "${nested}", which only Linux 5.12 and later can give to a container`,

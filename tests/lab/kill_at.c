@@ -1,7 +1,7 @@
 /*
  * Runs a command and kills it (SIGKILL, all of its threads) at the N-th system call of its main thread, before the
- * call is done. What the engine does about its memory and its threads is not counted: nothing of it outlives the
- * process, and on a busy machine it comes by the hundred. Tells on descriptor 3 what became of it, one line:
+ * call is done. What is about memory and threads, which is mostly the engine's, is not counted: nothing of it outlives
+ * the process, and on a busy machine it comes by the hundred. Tells on descriptor 3 what became of it, one line:
  *
  *   killed POINT CALL PHASE      CALL is the number of the system call that was not done
  *   ended POINTS WAIT PHASE      it ended by itself, after so many calls, of which the WAIT-th was the first wait
@@ -53,7 +53,7 @@ static int is_pipe(pid_t pid, int descriptor) {
 }
 
 /* Whether a system call is about memory or threads alone. */
-static int is_engines(unsigned long call) {
+static int is_internal(unsigned long call) {
   switch (call) {
     case SYS_futex: case SYS_sched_yield: case SYS_madvise: case SYS_mmap: case SYS_munmap: case SYS_mprotect: return 1;
     default: return 0;
@@ -97,7 +97,7 @@ int main(int argc, char **argv) {
     }
     struct ptrace_syscall_info info;
     if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) <= 0) continue; /* killed by somebody else */
-    if (info.op != PTRACE_SYSCALL_INFO_ENTRY || is_engines(info.entry.nr)) continue;
+    if (info.op != PTRACE_SYSCALL_INFO_ENTRY || is_internal(info.entry.nr)) continue;
     int waits = info.entry.nr == SYS_epoll_pwait;
     if (behind && child == 0) signal_children(pid, SIGSTOP, &child);
     calls++;

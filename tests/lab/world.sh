@@ -42,7 +42,7 @@ hold_files() {
   local mounted
   # One that is deleted meanwhile is gone here, too.
   awk '$5 ~ "^/run/netns(/|$)" {print $5}' /proc/self/mountinfo | sort -r | while read -r mounted; do
-    umount -l "$mounted" 2>/dev/null || ! mountpoint -q "$mounted"
+    umount -l "$mounted" 2>/dev/null || { if mountpoint -q "$mounted"; then exit 1; fi; }
   done
   mount -t tmpfs -o mode=755 tmpfs /run
   mkdir -p /run/lock /run/netns

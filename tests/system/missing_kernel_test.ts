@@ -77,7 +77,7 @@ describe("on a kernel without mount_setattr, as Linux 5.10 is", () => {
       cp /bin/busybox ${lab.rootfs}/bin; for applet in sh cut sed stat mount mkdir; do ln -s busybox ${lab.rootfs}/bin/$applet; done
       mount --bind ${lab.rootfs} ${lab.rootfs}; mount --make-shared ${lab.rootfs}
       mount --bind ${lab.directory}/volume ${lab.directory}/volume; mount --make-shared ${lab.directory}/volume
-      mount -o remount,bind,noexec ${lab.directory}/volume
+      mount -o remount,bind,noexec,nosymfollow ${lab.directory}/volume
       mount -t tmpfs tmpfs ${lab.directory}/nested/inside`);
   });
 
@@ -116,6 +116,30 @@ describe("on a kernel without mount_setattr, as Linux 5.10 is", () => {
       lab.shell(`rmdir ${lab.rootfs}/mnt`);
     }
     await lab.unchanged(before, { except: /\/networks\/bridge\/cursor/ });
+  });
+
+  test("no volume that lies on the way to the process's own descriptors is settled in another's place", () => {
+    // A link of the root file system leads the volume there, and every number in it leads on: to the root, or to /sys.
+    for (const [at, below] of [["/proc/1/fd", ""], ["/proc/1", "/fd"], ["/proc/self/fd", ""]]) {
+      for (const leadsTo of ["/", "/sys", "/proc"]) {
+        lab.shell(`
+          rm -rf ${lab.rootfs}/vol ${lab.directory}/trap; ln -s ${at} ${lab.rootfs}/vol; mkdir -p ${lab.directory}/trap${below}
+          for n in $(seq 3 150); do ln -s ${leadsTo} ${lab.directory}/trap${below}/$n; done`);
+        const words = ["run", "--rm", "-v", `${lab.directory}/trap:/vol:ro`, lab.rootfs, "sh", "-c", MOUNTS];
+        const here = lab.skdocker(...words);
+        expect(without("mount_setattr:error=ENOSYS", ...words)).toEqual(here);
+        if (here.code === 0) expect(here.stdout).toMatch(/^\/proc\/[^ ]+ ro,nodev/m);
+      }
+    }
+    lab.shell(`rm ${lab.rootfs}/vol`);
+  });
+
+  test("what a mount hides is no reason to refuse it", () => {
+    const hides = `${lab.directory}/hides`;
+    lab.shell(`mkdir -p ${hides}/below; mount -t tmpfs tmpfs ${hides}/below; mount -t tmpfs tmpfs ${hides}`);
+    const words = ["run", "--rm", "-v", `${hides}:/a`, "busybox", "sh", "-c", MOUNTS];
+    expect(without("mount_setattr:error=ENOSYS", ...words)).toEqual(lab.skdocker(...words));
+    lab.shell(`umount ${hides}; umount ${hides}/below`);
   });
 
   test("a volume with something mounted below is refused: that would keep its device nodes", async () => {
