@@ -134,7 +134,7 @@ async function guardElements(executor: NetworkExecutor, paths: Paths): Promise<v
   executor.guardFirewall((send) => changeOwnElements(executor.nft, paths, send));
 }
 
-/** Under the lock, and off the record with it, lest a reset at work now, or before the record goes, puts it back. */
+/** Under the lock, and on the record with it, lest a reset at work now, or before the record goes, puts back what goes. */
 function detachPair(
   executor: NetworkExecutor,
   { paths, record, steps }: { paths: Paths; record: HeldRecord; steps: readonly NetworkStep[] },
@@ -142,7 +142,8 @@ function detachPair(
   using _lock = takeLock(paths.networkLock, "shared");
   executor.run(steps);
   executor.keep();
-  record.update({ attachment: null });
+  const { attachment } = record.record;
+  if (attachment) record.update({ attachment: { ...attachment, detached: true } });
 }
 
 /** BR_MAX_PORTS of net/bridge/br_private.h is 1,024, and no port has the number 0. */

@@ -139,7 +139,7 @@ function observe(executor: NetworkExecutor, paths: Paths, { strict }: ReconcileO
   const routed = router ? [] : linksTurnedOn(paths, uplinks);
   const elements: NftOperation[] = [];
   for (const { attachment } of containers) {
-    if (attachment?.network !== "ptp") continue;
+    if (attachment?.network !== "ptp" || attachment.detached) continue;
     const { hostLink, masquerade } = attachment;
     elements.push(...ptpElements({ link: hostLink, owner: hostLink, masquerade }));
   }

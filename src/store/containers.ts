@@ -36,6 +36,8 @@ export interface AttachmentRecord {
   /** ptp alone: whether there is a default route, and a way outside. */
   readonly defaultRoute: boolean;
   readonly masquerade: boolean;
+  /** ptp alone: its elements of the rules have been taken back, and must not be put there again. Links may still be there. */
+  readonly detached?: true;
 }
 
 /** A container as its supervisor knows it. */

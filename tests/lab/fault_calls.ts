@@ -11,7 +11,7 @@ export function wrongEnd(trial: Trial): string[] {
   // The first thing that is asked is whether there is a terminal; docker's answer and exit code where there is none.
   if (trial.code === 1 && trial.stderr === "skdocker: the input device is not a TTY\n") return [];
   // EIO is what a terminal answers that has gone: the container is hung up (128 + SIGHUP), as when a person leaves.
-  const asksTerminal = trial.hit.name === "read" || trial.hit.name === "ioctl";
+  const asksTerminal = ["read", "write", "ioctl"].includes(trial.hit.name ?? "");
   if (trial.code === 129 && trial.late && asksTerminal && trial.stderr === "") return [];
   const kept = trial.stderr.startsWith('skdocker: Cannot restore the settings of "the terminal on descriptor 0": EIO');
   if (trial.stdout !== (kept ? "other settings" : "")) return [`it printed ${JSON.stringify(trial.stdout)}`];
